@@ -1,0 +1,1 @@
+//! Measurements of emotrace, one file per question under `benches/`.

@@ -1,0 +1,394 @@
+//! What an artifact is: a value that says where evidence lies, what it emits, and how it is read.
+
+use std::io;
+use std::sync::Arc;
+
+use crate::bytes::{FormatError, ReadAt, read_up_to};
+use crate::formats::regf;
+use crate::model::{
+    Descriptor, Event, FileEntry, Host, Locator, Loss, Meaning, Origin, ParseIssue, Sink, State, Timestamp, User,
+    Value, Values,
+};
+
+/// One kind of evidence that a Windows volume holds.
+pub struct Artifact {
+    /// Short name in snake_case, as users type it: `prefetch`.
+    pub name: &'static str,
+    /// For the analyst, in this order: what it is, what it proves, what it does not prove, how long it lives. Plain text,
+    /// paragraphs apart by an empty line. `emotrace explain NAME` and the report's appendix print it.
+    pub doc: &'static str,
+    /// Sources of the format and of its reading.
+    pub references: &'static [&'static str],
+    /// Every kind of event that the parser may emit.
+    pub emits: &'static [&'static Descriptor],
+    /// Where it lies and how it is read.
+    pub reads: Reads,
+}
+
+/// Where an artifact lies and how it is read.
+pub enum Reads {
+    /// Files (or named streams), known by their path.
+    Files {
+        /// Path patterns from the volume's root, `\`-separated, compared without case: `*` stands for any characters within one
+        /// component, `**` for any number of components. A pattern that ends in `:name` means that named stream.
+        paths: &'static [&'static str],
+        /// True if the content looks like this artifact; used for a single loose file, where no path helps.
+        /// Gets the first 4 KiB at most.
+        recognise: fn(&[u8]) -> bool,
+        /// Reads one file.
+        parse: fn(&FileInput<'_>, &Host, &mut Out<'_>) -> Result<Completion, ArtifactError>,
+    },
+    /// Registry keys, known by their path in one kind of hive.
+    RegKeys {
+        /// `HIVE\path`, compared without case, where HIVE is the name of a [`regf::HiveKind`] (`NTUSER`, `SOFTWARE`, `SYSTEM` …).
+        /// `*` stands for one component, `**` for any number, `CurrentControlSet` for each control set of the hive.
+        keys: &'static [&'static str],
+        /// Reads one key.
+        parse: fn(&KeyInput<'_>, &Host, &mut Out<'_>) -> Result<Completion, ArtifactError>,
+    },
+    /// What the file system itself knows of each file, live and deleted.
+    Entries {
+        /// Reads one entry.
+        parse: fn(&EntryInput<'_>, &Host, &mut Out<'_>) -> Result<Completion, ArtifactError>,
+    },
+    /// The volume as a whole: journals, for example.
+    Volume {
+        /// Reads one volume.
+        parse: fn(&VolumeInput<'_>, &Host, &mut Out<'_>) -> Result<Completion, ArtifactError>,
+    },
+}
+
+/// How far a parser got. It has to say.
+#[must_use]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Completion {
+    /// Read to the end.
+    Complete,
+    /// Stopped at this offset; what lies behind is lost.
+    Truncated {
+        /// Offset in the stream.
+        at: u64,
+    },
+    /// The file lies where the artifact lies, but holds something else.
+    NotThisFormat,
+}
+
+/// Why a parser gave up on an input.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ArtifactError {
+    /// The content is not what the format says.
+    #[error(transparent)]
+    Format(#[from] FormatError),
+    /// The content can't be read from the evidence.
+    #[error("{source} at offset {offset:#x}")]
+    Read {
+        /// Where reading failed.
+        offset: u64,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+impl ArtifactError {
+    /// Where the fault lies.
+    pub const fn offset(&self) -> u64 {
+        match self {
+            Self::Format(error) => error.offset(),
+            Self::Read { offset, .. } => *offset,
+        }
+    }
+}
+
+/// Bounds on what one input may cost.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Largest file that is read into memory as a whole, in bytes.
+    pub max_whole_file: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { max_whole_file: 512 << 20 }
+    }
+}
+
+/// One file, or one named stream of a file.
+pub struct FileInput<'a> {
+    /// Its place.
+    pub locator: Arc<Locator>,
+    /// Its content.
+    pub data: &'a dyn ReadAt,
+    /// What the file system knows of it; absent for a loose file.
+    pub entry: Option<&'a FileEntry>,
+    /// Bounds.
+    pub limits: Limits,
+}
+
+impl FileInput<'_> {
+    /// The content as a whole, at most [`Limits::max_whole_file`] bytes.
+    ///
+    /// # Errors
+    /// When it is larger than the limit, or can't be read.
+    pub fn read_whole(&self) -> Result<Vec<u8>, ArtifactError> {
+        let len = self.data.len();
+        let limit = self.limits.max_whole_file;
+        if len > limit {
+            return Err(FormatError::Limit { what: "the file", offset: 0, value: len, limit }.into());
+        }
+        let mut bytes = vec![0; usize::try_from(len).unwrap_or(0)];
+        let n = read_up_to(self.data, 0, &mut bytes).map_err(|source| ArtifactError::Read { offset: 0, source })?;
+        bytes.truncate(n);
+        Ok(bytes)
+    }
+}
+
+/// One registry key that matched.
+pub struct KeyInput<'a> {
+    /// Place of the hive file.
+    pub locator: Arc<Locator>,
+    /// What kind of hive it lies in.
+    pub hive: regf::HiveKind,
+    /// The key.
+    pub key: regf::Key<'a>,
+    /// Full path as an analyst writes it: `HKEY_LOCAL_MACHINE\Software\…`, or `HKEY_USERS\<SID>\…` for a user's hive.
+    pub path: String,
+    /// The account that a user's hive belongs to, where known.
+    pub user: Option<&'a User>,
+}
+
+/// One file as the file system knows it.
+pub struct EntryInput<'a> {
+    /// Place of the file by its primary name.
+    pub locator: Arc<Locator>,
+    /// The entry.
+    pub entry: &'a FileEntry,
+}
+
+/// One volume as a whole.
+pub struct VolumeInput<'a> {
+    /// Place of the volume, without a path.
+    pub locator: Arc<Locator>,
+    /// What can be asked of it.
+    pub volume: &'a dyn VolumeView,
+    /// Bounds.
+    pub limits: Limits,
+}
+
+/// What a parser may ask of a volume.
+pub trait VolumeView: Send + Sync {
+    /// Opens the stream of a live file by path from the root (`\$Extend\$UsnJrnl`) and stream name.
+    fn open(&self, path: &str, stream: &str) -> Option<Arc<dyn ReadAt>>;
+    /// Full path of a record as it is now, if its sequence number still fits.
+    fn path_of(&self, reference: crate::model::FileReference) -> Option<String>;
+}
+
+/// One record with its values and its times, on the way to the timeline.
+pub struct Record {
+    descriptor: &'static Descriptor,
+    values: Values,
+    times: Vec<(Meaning, Timestamp)>,
+    offset: Option<u64>,
+    state: Option<State>,
+    user: Option<String>,
+    locator: Option<Arc<Locator>>,
+}
+
+impl Record {
+    /// A record of that kind.
+    pub const fn new(descriptor: &'static Descriptor) -> Self {
+        Self {
+            descriptor,
+            values: Values::new(),
+            times: Vec::new(),
+            offset: None,
+            state: None,
+            user: None,
+            locator: None,
+        }
+    }
+
+    /// Sets a declared field.
+    pub fn set(mut self, field: &'static str, value: impl Into<Value>) -> Self {
+        self.values.set(field, value);
+        self
+    }
+
+    /// Sets a declared field if there is a value. What is not there stays absent.
+    pub fn set_some(mut self, field: &'static str, value: Option<impl Into<Value>>) -> Self {
+        self.values.set_some(field, value);
+        self
+    }
+
+    /// Adds an instant, if there is one. Equal instants of one record become one event with several meanings.
+    pub fn time(mut self, meaning: Meaning, time: Option<Timestamp>) -> Self {
+        if let Some(time) = time {
+            self.times.push((meaning, time));
+        }
+        self
+    }
+
+    /// Byte offset of the record in its stream.
+    pub const fn at(mut self, offset: u64) -> Self {
+        self.offset = Some(offset);
+        self
+    }
+
+    /// State, where it differs from the input's own.
+    pub const fn state(mut self, state: State) -> Self {
+        self.state = Some(state);
+        self
+    }
+
+    /// The account that the record itself names.
+    pub fn user(mut self, user: Option<String>) -> Self {
+        self.user = user;
+        self
+    }
+
+    /// Another place than the input's.
+    pub fn place(mut self, locator: Arc<Locator>) -> Self {
+        self.locator = Some(locator);
+        self
+    }
+}
+
+/// Takes a parser's records. Stamps the origin, so that a parser can't forget it.
+pub struct Out<'a> {
+    sink: &'a mut dyn Sink,
+    artifact: &'static str,
+    locator: Arc<Locator>,
+    state: State,
+    events: u64,
+    issues: u64,
+}
+
+impl<'a> Out<'a> {
+    /// For the input at that place; `state` is the input's own.
+    pub fn new(sink: &'a mut dyn Sink, artifact: &'static str, locator: Arc<Locator>, state: State) -> Self {
+        Self { sink, artifact, locator, state, events: 0, issues: 0 }
+    }
+
+    /// Events given so far.
+    pub const fn events(&self) -> u64 {
+        self.events
+    }
+
+    /// Issues given so far.
+    pub const fn issues(&self) -> u64 {
+        self.issues
+    }
+
+    /// Gives a record. One event for each distinct instant, each with all that happened then; without an instant, one
+    /// undated event. Events of one record come in the order of their times.
+    pub fn give(&mut self, record: Record) {
+        let Record { descriptor, values, mut times, offset, state, user, locator } = record;
+        debug_assert!(
+            values.iter().all(|(name, _)| descriptor.field(name).is_some()),
+            "{} sets a field that it does not declare: {:?}",
+            descriptor.name,
+            values.iter().map(|(n, _)| n).find(|n| descriptor.field(n).is_none())
+        );
+        let origin = Origin { locator: locator.unwrap_or_else(|| Arc::clone(&self.locator)), offset };
+        let mut event = Event {
+            time: None,
+            meaning: Meaning::default(),
+            artifact: self.artifact,
+            descriptor,
+            values,
+            user,
+            state: state.unwrap_or(self.state),
+            origin,
+        };
+        times.sort_by_key(|(_, time)| *time);
+        let mut instants: Vec<(Timestamp, Meaning)> = Vec::with_capacity(times.len());
+        for (meaning, time) in times {
+            match instants.last_mut() {
+                Some((last, set)) if *last == time && !set.contains(meaning) => *set = *set | meaning,
+                _ => instants.push((time, meaning)),
+            }
+        }
+        let last = instants.pop();
+        for (time, meaning) in instants {
+            event.time = Some(time);
+            event.meaning = meaning;
+            self.emit(event.clone());
+        }
+        if let Some((time, meaning)) = last {
+            event.time = Some(time);
+            event.meaning = meaning;
+        }
+        self.emit(event);
+    }
+
+    fn emit(&mut self, event: Event) {
+        self.events = self.events.saturating_add(1);
+        self.sink.event(event);
+    }
+
+    /// Records what could not be read.
+    pub fn issue(&mut self, offset: Option<u64>, loss: Loss, error: impl ToString) {
+        self.issues = self.issues.saturating_add(1);
+        self.sink.issue(ParseIssue {
+            locator: Arc::clone(&self.locator),
+            artifact: self.artifact,
+            offset,
+            loss,
+            error: error.to_string(),
+        });
+    }
+
+    /// The value, or a recorded issue about the lost record.
+    pub fn keep<T>(&mut self, result: Result<T, FormatError>) -> Option<T> {
+        result.inspect_err(|error| self.issue(Some(error.offset()), Loss::Record, error)).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Collect, Field, Kind};
+
+    static DESCRIPTOR: Descriptor = Descriptor {
+        name: "test:test:test",
+        doc: "",
+        message: "",
+        data_type: None,
+        fields: &[Field::new("name", Kind::Text, "")],
+    };
+
+    fn give(record: Record) -> Vec<Event> {
+        let mut sink = Collect::default();
+        Out::new(&mut sink, "test", Arc::default(), State::Live).give(record);
+        sink.events
+    }
+
+    #[test]
+    fn equal_instants_fold_into_one_event() {
+        let (t1, t2) = (Timestamp::from_filetime(5), Timestamp::from_filetime(9));
+        let events = give(
+            Record::new(&DESCRIPTOR)
+                .time(Meaning::MODIFIED, Some(t2))
+                .time(Meaning::CREATED, Some(t1))
+                .time(Meaning::CHANGED, Some(t2))
+                .time(Meaning::ACCESSED, None),
+        );
+        let rows: Vec<_> = events.iter().map(|e| (e.time, e.meaning)).collect();
+        assert_eq!(rows, [(Some(t1), Meaning::CREATED), (Some(t2), Meaning::MODIFIED | Meaning::CHANGED)]);
+    }
+
+    /// Two runs in the same instant are two runs.
+    #[test]
+    fn the_same_meaning_twice_at_one_instant_is_two_events() {
+        let t = Timestamp::from_filetime(5);
+        let events = give(Record::new(&DESCRIPTOR).time(Meaning::EXECUTED, Some(t)).time(Meaning::EXECUTED, Some(t)));
+        assert_eq!(events.len(), 2);
+    }
+
+    #[test]
+    fn undated_evidence_is_kept() {
+        let events = give(Record::new(&DESCRIPTOR).set("name", "x"));
+        assert_eq!(events.len(), 1);
+        assert_eq!(events[0].time, None);
+    }
+}

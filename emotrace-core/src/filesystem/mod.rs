@@ -1,0 +1,91 @@
+//! File systems: what lies on a volume or in a folder, seen through one trait.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects
+    )
+)]
+
+use std::io;
+use std::sync::Arc;
+
+use crate::bytes::ReadAt;
+use crate::model::{FileEntry, FileReference, Loss, Timestamp};
+
+/// Facts of the file system as a whole.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct FileSystemFacts {
+    /// `NTFS 3.1`, `folder`.
+    pub kind: String,
+    /// Volume label.
+    pub label: Option<String>,
+    /// The 64-bit serial number of an NTFS volume.
+    pub serial: Option<u64>,
+    /// Bytes per cluster.
+    pub cluster_size: Option<u32>,
+    /// Length of the volume in bytes.
+    pub size: Option<u64>,
+    /// When the volume was formatted (creation of `$MFT`).
+    pub formatted: Option<Timestamp>,
+    /// MFT records.
+    pub records: Option<u64>,
+}
+
+/// Something that the file system could not read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileSystemIssue {
+    /// The MFT record concerned, if it is about one.
+    pub record: Option<u64>,
+    /// Byte offset: in `$MFT` if a record is named, else on the volume.
+    pub offset: Option<u64>,
+    /// How much was lost.
+    pub loss: Loss,
+    /// What was wrong.
+    pub error: String,
+}
+
+/// A file system, or a folder that stands for one.
+///
+/// The walk is cut into parts so that several threads can share it; the parts and the order of entries in each are the
+/// same however many threads there are.
+pub trait FileSystem: Send + Sync {
+    /// Facts of the whole.
+    fn facts(&self) -> FileSystemFacts;
+
+    /// What was wrong when the file system was opened.
+    fn issues(&self) -> Vec<FileSystemIssue>;
+
+    /// Number of parts of the walk.
+    fn parts(&self) -> usize;
+
+    /// Visits every entry of one part: live and deleted, files and directories.
+    fn walk(&self, part: usize, visit: &mut dyn FnMut(FileEntry), issue: &mut dyn FnMut(FileSystemIssue));
+
+    /// Opens a stream of an entry; the empty name is the main stream.
+    ///
+    /// # Errors
+    /// `NotFound` if there is no such stream, `Unsupported` if its content can't be read (EFS), or a read error.
+    fn open(&self, entry: &FileEntry, stream: &str) -> io::Result<Arc<dyn ReadAt>>;
+
+    /// Finds a live entry by its path from the root, `\`-separated, compared as the volume compares names.
+    ///
+    /// # Errors
+    /// `NotFound`, or a read error.
+    fn lookup(&self, path: &str) -> io::Result<FileEntry>;
+
+    /// The entry of an MFT record, live or deleted.
+    ///
+    /// # Errors
+    /// `NotFound` if there is no such record or its sequence does not fit, `Unsupported` for a folder.
+    fn entry(&self, reference: FileReference) -> io::Result<FileEntry>;
+
+    /// The entries of a live directory, in the order of its index.
+    ///
+    /// # Errors
+    /// `NotFound`, `NotADirectory`, or a read error.
+    fn list(&self, directory: &FileEntry) -> io::Result<Vec<FileEntry>>;
+}

@@ -1,0 +1,179 @@
+//! What a volume knows of one file.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::Timestamp;
+
+/// Number and sequence of an MFT record; the sequence tells a re-used record from the old one.
+///
+/// Written as `record-sequence`, for example `2422-1`. Source: Microsoft, "Master File Table", `MFT_SEGMENT_REFERENCE`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct FileReference {
+    /// Record number, 48 bits on disk.
+    pub record: u64,
+    /// Sequence number; 0 where the evidence does not tell it.
+    pub sequence: u16,
+}
+
+impl FileReference {
+    /// Splits the 64-bit on-disk form.
+    pub const fn from_u64(raw: u64) -> Self {
+        Self { record: raw & 0x0000_ffff_ffff_ffff, sequence: (raw >> 48) as u16 }
+    }
+}
+
+impl fmt::Display for FileReference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.record, self.sequence)
+    }
+}
+
+impl FromStr for FileReference {
+    type Err = std::num::ParseIntError;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (record, sequence) = text.split_once('-').unwrap_or((text, "0"));
+        Ok(Self { record: record.parse()?, sequence: sequence.parse()? })
+    }
+}
+
+/// The four NTFS times, 100 ns resolution, UTC. A field that holds no time is absent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MacbTimes {
+    /// Content modified.
+    pub modified: Option<Timestamp>,
+    /// Last access. Windows may keep it up to an hour late, or not at all (`NtfsDisableLastAccessUpdate`).
+    pub accessed: Option<Timestamp>,
+    /// MFT record changed.
+    pub changed: Option<Timestamp>,
+    /// Created.
+    pub created: Option<Timestamp>,
+}
+
+/// In which namespace a `$FILE_NAME` lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Namespace {
+    /// POSIX: case-sensitive, nearly all characters.
+    Posix,
+    /// Win32 long name.
+    Win32,
+    /// 8.3 name that stands beside a long one.
+    Dos,
+    /// One name that serves as both.
+    Win32AndDos,
+}
+
+impl Namespace {
+    /// The name used in output.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Posix => "posix",
+            Self::Win32 => "win32",
+            Self::Dos => "dos",
+            Self::Win32AndDos => "win32+dos",
+        }
+    }
+}
+
+/// One `$FILE_NAME`, resolved to a full path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileName {
+    /// The name alone.
+    pub name: String,
+    /// Full path from the volume's root, `\Windows\System32`; `\$Orphan\…` where the parent is gone.
+    pub path: String,
+    /// The directory that holds it.
+    pub parent: FileReference,
+    /// Namespace.
+    pub namespace: Namespace,
+    /// `$FN` times: set when the name was made, moved or renamed; not by the usual time-setting calls.
+    pub times: MacbTimes,
+    /// True if the parent could not be found, or its record was re-used.
+    pub orphan: bool,
+}
+
+/// `$STANDARD_INFORMATION`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StandardInformation {
+    /// `$SI` times, the ones that Explorer shows and programs can set.
+    pub times: MacbTimes,
+    /// File attributes (`FILE_ATTRIBUTE_*`).
+    pub attributes: u32,
+    /// Key into `$Secure`, NTFS 3.0 and later.
+    pub security_id: Option<u32>,
+    /// Place of the file's newest journal record in `$UsnJrnl:$J`.
+    pub usn: Option<u64>,
+}
+
+/// One `$DATA` stream (or the data of another attribute that can be opened by name).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StreamFacts {
+    /// Name, empty for the main stream.
+    pub name: String,
+    /// Length in bytes.
+    pub size: u64,
+    /// Bytes on disk.
+    pub allocated: u64,
+    /// How far content was ever written; beyond it the stream reads as zeros.
+    pub initialized: u64,
+    /// Content lies inside the MFT record.
+    pub resident: bool,
+    /// LZNT1-compressed.
+    pub compressed: bool,
+    /// Has holes.
+    pub sparse: bool,
+    /// EFS-encrypted: content can't be read.
+    pub encrypted: bool,
+}
+
+/// What a volume knows of one file: an MFT record and its extension records.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FileEntry {
+    /// The base record. Absent for a file of a triage folder.
+    pub reference: Option<FileReference>,
+    /// Byte offset of the base record in `$MFT`.
+    pub offset: Option<u64>,
+    /// The record is not in use.
+    pub deleted: bool,
+    /// A directory.
+    pub directory: bool,
+    /// `$STANDARD_INFORMATION`, absent if the record has none or it can't be read.
+    pub standard_information: Option<StandardInformation>,
+    /// All names, long names first. Empty if the record has none.
+    pub names: Vec<FileName>,
+    /// All data streams, the main one first.
+    pub streams: Vec<StreamFacts>,
+    /// Tag of the reparse point, if there is one.
+    pub reparse_tag: Option<u32>,
+    /// Where the reparse point leads, for links and junctions.
+    pub reparse_target: Option<String>,
+    /// Log file sequence number of the record's last change, 0 counted as absent.
+    pub lsn: Option<u64>,
+    /// The record's update sequence did not fit: it was torn when it was written, or damaged.
+    pub bad_fixup: bool,
+}
+
+impl FileEntry {
+    /// The name that a user saw: the first long name.
+    pub fn primary_name(&self) -> Option<&FileName> {
+        self.names.iter().find(|n| n.namespace != Namespace::Dos).or_else(|| self.names.first())
+    }
+
+    /// Every name that gives the file a place of its own: hard links, without the DOS names that stand beside long ones.
+    pub fn links(&self) -> impl Iterator<Item = &FileName> {
+        let only_dos = self.names.iter().all(|n| n.namespace == Namespace::Dos);
+        self.names.iter().filter(move |n| only_dos || n.namespace != Namespace::Dos)
+    }
+
+    /// The main stream.
+    pub fn main_stream(&self) -> Option<&StreamFacts> {
+        self.streams.iter().find(|s| s.name.is_empty())
+    }
+
+    /// The stream of that name, compared without case as Windows does; empty for the main one.
+    pub fn stream(&self, name: &str) -> Option<&StreamFacts> {
+        self.streams.iter().find(|s| s.name.eq_ignore_ascii_case(name))
+    }
+}
