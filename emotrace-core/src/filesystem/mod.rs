@@ -10,6 +10,11 @@
     )
 )]
 
+mod folder;
+pub mod glob;
+
+pub use folder::Folder;
+
 use std::io;
 use std::sync::Arc;
 
