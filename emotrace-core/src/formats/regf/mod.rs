@@ -1,11 +1,710 @@
-//! Registry hives (REGF).
+//! Registry hives (REGF): the live tree, values, transaction logs, deleted keys and values.
+//!
+//! `cell.rs` reads the structures, `live.rs` walks the tree, `log.rs` replays transaction logs before that, `deleted.rs`
+//! finds what is no longer part of the tree.
+//!
+//! A hive is read as far as it is whole. What is not whole is named: by [`Key::subkeys`] and [`Key::values`] for one key,
+//! by [`Hive::issues`] for all of the hive.
 
-/// What a hive holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+mod cell;
+mod deleted;
+mod live;
+mod log;
+
+use std::borrow::Cow;
+use std::fmt;
+
+use crate::bytes::{FormatError, text};
+use crate::model::{Loss, Timestamp, Value};
+
+pub use cell::BaseBlock;
+use cell::{BASE_BLOCK, BIN_HEADER, Cells, NONE, Nk, PAGE, Vk, file_offset};
+pub use deleted::{Certainty, Deleted, DeletedKey, DeletedValue};
+use live::{LiveKey, Tree};
+pub use log::{AppliedEntry, Replay};
+
+/// What a hive is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum HiveKind {
-    /// `NTUSER.DAT`.
+    /// `NTUSER.DAT`: a user's settings, `HKEY_USERS\<SID>`.
     NtUser,
+    /// `UsrClass.dat`: a user's classes, `HKEY_USERS\<SID>_Classes`.
+    UsrClass,
+    /// `System32\config\SOFTWARE`.
+    Software,
+    /// `System32\config\SYSTEM`.
+    System,
+    /// `System32\config\SAM`: local accounts.
+    Sam,
+    /// `System32\config\SECURITY`.
+    Security,
+    /// `System32\config\DEFAULT`: the settings of the local system account, `HKEY_USERS\.DEFAULT`.
+    Default,
+    /// `AppCompat\Programs\Amcache.hve`.
+    Amcache,
+    /// `System32\config\BBI`: background activity.
+    Bbi,
+    /// `settings.dat` of a packaged app.
+    Settings,
+    /// `Boot\BCD`: boot configuration.
+    Bcd,
+    /// `System32\config\COMPONENTS`.
+    Components,
+    /// `System32\config\DRIVERS`.
+    Drivers,
+    /// `System32\config\ELAM`: early launch anti-malware.
+    Elam,
+    /// Any other hive.
+    Other,
 }
 
-/// A key.
-pub struct Key<'h>(std::marker::PhantomData<&'h ()>);
+/// Files that are always the same hive, wherever they lie.
+const FILE_NAMES: &[(&str, HiveKind)] = &[
+    ("NTUSER.DAT", HiveKind::NtUser),
+    ("NTUSER.MAN", HiveKind::NtUser),
+    ("UsrClass.dat", HiveKind::UsrClass),
+    ("SOFTWARE", HiveKind::Software),
+    ("SYSTEM", HiveKind::System),
+    ("SAM", HiveKind::Sam),
+    ("SECURITY", HiveKind::Security),
+    ("DEFAULT", HiveKind::Default),
+    ("Amcache.hve", HiveKind::Amcache),
+    ("BBI", HiveKind::Bbi),
+    ("settings.dat", HiveKind::Settings),
+    ("BCD", HiveKind::Bcd),
+    ("COMPONENTS", HiveKind::Components),
+    ("DRIVERS", HiveKind::Drivers),
+    ("ELAM", HiveKind::Elam),
+];
+
+/// Keys by which a hive is known, together: two of them, or one and the name in the base block.
+const MARKS: &[(HiveKind, &[&str])] = &[
+    (
+        HiveKind::NtUser,
+        &["Control Panel", "Console", "Environment", "Keyboard Layout", "AppEvents", "EUDC", "Network", "Printers"],
+    ),
+    (
+        HiveKind::UsrClass,
+        &[
+            r"Local Settings\Software\Microsoft\Windows",
+            r"Local Settings\MuiCache",
+            r"Local Settings\MrtCache",
+            "ActivatableClasses",
+            "AppX82a6gwre4fdg3bt635tn5ctqjf8msdd2",
+            "CLSID",
+            "Extensions",
+            "VirtualStore",
+        ],
+    ),
+    (
+        HiveKind::Software,
+        &[
+            r"Microsoft\Windows NT\CurrentVersion",
+            r"Microsoft\Windows\CurrentVersion",
+            r"Classes\CLSID",
+            "RegisteredApplications",
+            "WOW6432Node",
+            "Clients",
+            "ODBC",
+        ],
+    ),
+    (
+        HiveKind::System,
+        &[r"ControlSet001\Services", r"ControlSet001\Control", "Select", "MountedDevices", "Setup", "WPA"],
+    ),
+    (HiveKind::Sam, &[r"SAM\Domains\Account", r"SAM\Domains\Builtin", r"SAM\RXACT"]),
+    (HiveKind::Security, &[r"Policy\Accounts", r"Policy\PolEKList", r"Policy\PolAdtEv", "Cache", "RXACT"]),
+    (
+        HiveKind::Amcache,
+        &[
+            r"Root\File",
+            r"Root\Programs",
+            r"Root\InventoryApplication",
+            r"Root\InventoryApplicationFile",
+            r"Root\InventoryDriverBinary",
+            r"Root\InventoryDevicePnp",
+            r"Root\Orphan",
+            r"Root\Generic",
+        ],
+    ),
+    (HiveKind::Settings, &["LocalState", "RoamingState"]),
+    (HiveKind::Bcd, &["Objects", "Description"]),
+    (HiveKind::Components, &["CanonicalData", "DerivedData", "ServicingStackVersions"]),
+    (HiveKind::Drivers, &[r"DriverDatabase\DriverPackages", r"DriverDatabase\DeviceIds"]),
+    (HiveKind::Elam, &["Windows Defender", "Microsoft Antimalware Platform"]),
+];
+
+impl HiveKind {
+    /// The name used in patterns and in output.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NtUser => "NTUSER",
+            Self::UsrClass => "USRCLASS",
+            Self::Software => "SOFTWARE",
+            Self::System => "SYSTEM",
+            Self::Sam => "SAM",
+            Self::Security => "SECURITY",
+            Self::Default => "DEFAULT",
+            Self::Amcache => "AMCACHE",
+            Self::Bbi => "BBI",
+            Self::Settings => "SETTINGS",
+            Self::Bcd => "BCD",
+            Self::Components => "COMPONENTS",
+            Self::Drivers => "DRIVERS",
+            Self::Elam => "ELAM",
+            Self::Other => "OTHER",
+        }
+    }
+
+    /// The kind by the last component of a path. A name is a hint: [`HiveKind::from_content`] looks inside.
+    pub fn from_path(path: &str) -> Option<Self> {
+        let name = path.rsplit(['\\', '/']).next()?;
+        FILE_NAMES.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, kind)| *kind)
+    }
+
+    /// The kind by what the hive holds: several keys together, and the file name that its base block gives. One key alone
+    /// decides nothing, and none is needed.
+    pub fn from_content(hive: &Hive) -> Self {
+        let named = Self::from_path(&hive.base().file_name);
+        let score = |kind: Self, marks: &[&str]| {
+            let found = marks.iter().filter(|mark| hive.find(mark).is_some()).count();
+            found.saturating_add(if named == Some(kind) { 1 } else { 0 })
+        };
+        let best = MARKS
+            .iter()
+            .map(|(kind, marks)| (score(*kind, marks), *kind))
+            // The first of equals.
+            .reduce(|best, next| if next.0 > best.0 { next } else { best })
+            .filter(|(score, _)| *score >= 2)
+            .map(|(_, kind)| kind);
+        match (best, named) {
+            // DEFAULT is a user's hive by content.
+            (Some(Self::NtUser), Some(Self::Default)) => Self::Default,
+            (Some(kind), _) => kind,
+            // Kinds without keys of their own are known by the base block alone.
+            (None, Some(named)) if hive.root().is_some_and(|root| !root.is_bare()) => named,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// How to read a hive.
+#[derive(Clone, Copy, Debug)]
+pub struct HiveOptions {
+    /// Replay the transaction logs in memory. Off: the hive as the file alone gives it.
+    pub replay: bool,
+    /// Largest size of the hive, and of each log, in bytes.
+    pub max_bytes: u64,
+}
+
+impl Default for HiveOptions {
+    fn default() -> Self {
+        Self { replay: true, max_bytes: 512 << 20 }
+    }
+}
+
+/// Something in a hive that is not as it should be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HiveIssue {
+    /// Offset in the hive file; for a fault in a log, offset in that log.
+    pub offset: u64,
+    /// How much was lost.
+    pub loss: Loss,
+    /// What was wrong.
+    pub error: FormatError,
+}
+
+/// A hive with its bytes.
+#[derive(Debug)]
+pub struct Hive {
+    bytes: Vec<u8>,
+    base: BaseBlock,
+    tree: Tree,
+    replay: Replay,
+    issues: Vec<HiveIssue>,
+}
+
+impl Hive {
+    /// Reads a hive. `logs` are its transaction logs in any order.
+    ///
+    /// # Errors
+    /// When there is neither a base block nor a bin, or the hive is larger than the limit. All other damage is in
+    /// [`Hive::issues`].
+    pub fn parse(bytes: Vec<u8>, logs: &[Vec<u8>], options: HiveOptions) -> Result<Self, FormatError> {
+        let _ = logs;
+        let length = bytes.len() as u64;
+        if length > options.max_bytes {
+            let limit = options.max_bytes;
+            return Err(FormatError::Limit { what: "the hive", offset: 0, value: length, limit });
+        }
+        let base = BaseBlock::read(&bytes);
+        if !base.signature && !bytes.chunks(PAGE).skip(1).any(|page| page.starts_with(b"hbin")) {
+            let (expected, actual) = (b"regf".to_vec(), bytes.iter().take(4).copied().collect());
+            return Err(FormatError::Signature { what: "the hive", offset: 0, expected, actual });
+        }
+        let mut issues = base_issues(&base, bytes.len());
+        let cells = Cells { bytes: &bytes, minor: base.minor };
+        let tree = match root_cell(cells, &base, &mut issues) {
+            Some(root) => live::walk(cells, root),
+            None => Tree::default(),
+        };
+        Ok(Self { base, tree, replay: Replay::default(), issues, bytes })
+    }
+
+    /// The base block.
+    pub fn base(&self) -> &BaseBlock {
+        &self.base
+    }
+
+    /// Size of the hive in memory, after the replay of its logs.
+    pub fn len(&self) -> u64 {
+        self.bytes.len() as u64
+    }
+
+    /// True if there are no bytes; a hive that was read has some.
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// The root key, if it can be found.
+    pub fn root(&self) -> Option<Key<'_>> {
+        self.key(0)
+    }
+
+    /// The key at that path from the root, `A\B\C`, without regard to case. An empty path is the root.
+    pub fn find(&self, path: &str) -> Option<Key<'_>> {
+        path.split('\\').filter(|part| !part.is_empty()).try_fold(self.root()?, |key, part| key.subkey(part))
+    }
+
+    /// Every live key, each before its subkeys.
+    pub fn keys(&self) -> impl Iterator<Item = Key<'_>> {
+        let mut stack = vec![0u32];
+        std::iter::from_fn(move || {
+            let key = self.key(stack.pop()?)?;
+            stack.extend(key.places().rev());
+            Some(key)
+        })
+    }
+
+    /// What the transaction logs gave.
+    pub fn replay(&self) -> &Replay {
+        &self.replay
+    }
+
+    /// What is left of deleted keys and values.
+    pub fn deleted(&self) -> Deleted<'_> {
+        Deleted::default()
+    }
+
+    /// What is not as it should be, by offset. Covers the whole hive, whatever was read of it so far.
+    pub fn issues(&self) -> Vec<HiveIssue> {
+        let mut issues = self.issues.clone();
+        for (_, error) in &self.tree.faults {
+            issues.push(HiveIssue { offset: error.offset(), loss: Loss::Record, error: error.clone() });
+        }
+        for key in self.keys() {
+            for value in key.values() {
+                if let Err(error) = value.and_then(|value| value.data().map(|_| ())) {
+                    issues.push(HiveIssue { offset: error.offset(), loss: Loss::Record, error });
+                }
+            }
+        }
+        issues.sort_by_key(|issue| issue.offset);
+        issues
+    }
+
+    fn key(&self, place: u32) -> Option<Key<'_>> {
+        let live = *self.tree.keys.get(usize::try_from(place).ok()?)?;
+        let nk = self.cells().key(live.cell).ok()?;
+        Some(Key { hive: self, place, live, nk })
+    }
+
+    fn cells(&self) -> Cells<'_> {
+        Cells { bytes: &self.bytes, minor: self.base.minor }
+    }
+}
+
+/// What the base block says against itself and against the file's length.
+fn base_issues(base: &BaseBlock, length: usize) -> Vec<HiveIssue> {
+    let mut issues = Vec::new();
+    let mut note = |loss, error: FormatError| issues.push(HiveIssue { offset: error.offset(), loss, error });
+    let what = "the base block";
+    if !base.valid() {
+        let (stored, computed) = base.checksums;
+        let (stored, computed) = (stored.into(), computed.into());
+        note(Loss::None, FormatError::Checksum { what, offset: 0, stored, computed });
+    } else if base.major != 1 || !(3..=6).contains(&base.minor) {
+        let problem = "versions 1.3 to 1.6 are known; this one is read as if it were one of them";
+        note(Loss::None, FormatError::Value { what, offset: 20, value: base.minor.into(), problem });
+    }
+    let available = length.saturating_sub(BASE_BLOCK) as u64;
+    if base.valid() && u64::from(base.bins_size) > available {
+        let (offset, needed) = (BASE_BLOCK as u64, base.bins_size.into());
+        let error = FormatError::Short { what: "the bins", offset, needed, available };
+        issues.push(HiveIssue { offset: length as u64, loss: Loss::Rest, error });
+    }
+    issues
+}
+
+/// The cell of the root key: where the base block says, or else a key that is marked as root.
+fn root_cell(cells: Cells<'_>, base: &BaseBlock, issues: &mut Vec<HiveIssue>) -> Option<u32> {
+    let error = match cells.key(base.root) {
+        Ok(_) if base.signature => return Some(base.root),
+        Ok(nk) => {
+            let problem = "the base block is gone; the root key was found by its mark";
+            FormatError::Value { what: "the root key", offset: nk.cell.offset(), value: base.root.into(), problem }
+        }
+        Err(error) => error,
+    };
+    let found = marked_root(cells);
+    let loss = if found.is_some() { Loss::None } else { Loss::Whole };
+    issues.push(HiveIssue { offset: error.offset(), loss, error });
+    found
+}
+
+/// The first key in use that is marked as the root of a hive.
+fn marked_root(cells: Cells<'_>) -> Option<u32> {
+    const ROOT: u16 = 4;
+    let end = u32::try_from(cells.bytes.len().saturating_sub(BASE_BLOCK)).ok()?;
+    (BIN_HEADER as u32..end).step_by(8).find(|at| cells.key(*at).is_ok_and(|nk| nk.flags() & ROOT != 0))
+}
+
+/// A live key.
+#[derive(Clone)]
+pub struct Key<'h> {
+    hive: &'h Hive,
+    place: u32,
+    live: LiveKey,
+    nk: Nk<'h>,
+}
+
+impl fmt::Debug for Key<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Key").field("path", &self.path()).field("offset", &self.offset()).finish()
+    }
+}
+
+impl<'h> Key<'h> {
+    /// The name as stored.
+    pub fn name(&self) -> String {
+        self.nk.name().text()
+    }
+
+    /// The path from the hive's root, without the root's own name: `A\B\C`; empty for the root.
+    pub fn path(&self) -> String {
+        let mut names = Vec::new();
+        let mut key = self.clone();
+        while key.place != 0 {
+            names.push(key.name());
+            match self.hive.key(key.live.parent) {
+                Some(parent) => key = parent,
+                None => break,
+            }
+        }
+        names.reverse();
+        names.join("\\")
+    }
+
+    /// When the key was last written: a value or a direct subkey was added, changed or removed, or its security was set.
+    pub fn last_write(&self) -> Option<Timestamp> {
+        self.nk.last_written()
+    }
+
+    /// Offset of the key's cell in the hive file.
+    pub fn offset(&self) -> u64 {
+        self.nk.cell.offset()
+    }
+
+    /// The key above; absent for the root.
+    pub fn parent(&self) -> Option<Key<'h>> {
+        if self.place == 0 { None } else { self.hive.key(self.live.parent) }
+    }
+
+    /// The subkeys in stored order, then what could not be read of their list.
+    pub fn subkeys(&self) -> Vec<Result<Key<'h>, FormatError>> {
+        let faults = &self.hive.tree.faults;
+        let first = faults.partition_point(|(place, _)| *place < self.place);
+        let mine = faults.iter().skip(first).take_while(|(place, _)| *place == self.place);
+        let keys = self.places().filter_map(|place| self.hive.key(place)).map(Ok);
+        keys.chain(mine.map(|(_, error)| Err(error.clone()))).collect()
+    }
+
+    /// The subkey of that name, without regard to case.
+    pub fn subkey(&self, name: &str) -> Option<Key<'h>> {
+        self.places().filter_map(|place| self.hive.key(place)).find(|key| key.nk.name().is(name))
+    }
+
+    /// The values in stored order.
+    pub fn values(&self) -> Vec<Result<KeyValue<'h>, FormatError>> {
+        const WHAT: &str = "the list of values";
+        let (count, list) = (self.nk.value_count(), self.nk.value_list());
+        if count == 0 {
+            return Vec::new();
+        }
+        if self.live.values_taken {
+            let problem = "another key has this list of values already";
+            let (what, offset, value) = (WHAT, self.offset(), list.into());
+            return vec![Err(FormatError::Value { what, offset, value, problem })];
+        }
+        let cells = self.hive.cells();
+        let cell = match cells.cell(list, WHAT) {
+            Ok(cell) => cell,
+            Err(error) => return vec![Err(error)],
+        };
+        let count = usize::try_from(count).unwrap_or(usize::MAX);
+        let entries = cell.data.as_chunks::<4>().0;
+        let mut values: Vec<_> = entries
+            .iter()
+            .take(count)
+            .map(|at| cells.value(u32::from_le_bytes(*at)).map(|vk| KeyValue { hive: self.hive, vk }))
+            .collect();
+        if entries.len() < count {
+            let (needed, available) = (count.saturating_mul(4) as u64, cell.data.len() as u64);
+            values.push(Err(FormatError::Short { what: WHAT, offset: cell.offset(), needed, available }));
+        }
+        values
+    }
+
+    /// The value of that name, without regard to case; an empty name is the default value.
+    pub fn value(&self, name: &str) -> Option<KeyValue<'h>> {
+        self.values().into_iter().flatten().find(|value| value.vk.name().is(name))
+    }
+
+    /// The class name, if the key has one.
+    pub fn class_name(&self) -> Option<Result<String, FormatError>> {
+        let (at, length) = (self.nk.class(), self.nk.class_length());
+        if at == NONE || length == 0 {
+            return None;
+        }
+        let what = "the class name";
+        Some(self.hive.cells().cell(at, what).and_then(|cell| {
+            let bytes = cell.data.get(..length).ok_or(FormatError::Short {
+                what,
+                offset: cell.offset(),
+                needed: length as u64,
+                available: cell.data.len() as u64,
+            })?;
+            Ok(text::from_utf16le(bytes))
+        }))
+    }
+
+    /// The security descriptor, self-relative, as MS-DTYP 2.4.6 lays it out.
+    pub fn security_descriptor(&self) -> Option<Result<&'h [u8], FormatError>> {
+        let what = "the security descriptor";
+        let at = self.nk.security();
+        if at == NONE {
+            return None;
+        }
+        Some(self.hive.cells().cell(at, what).and_then(|cell| {
+            if !cell.data.starts_with(b"sk") {
+                let actual = cell.data.get(..2).unwrap_or_default().to_vec();
+                return Err(FormatError::Signature { what, offset: cell.offset(), expected: b"sk".to_vec(), actual });
+            }
+            let rest = cell.data.get(20..).unwrap_or_default();
+            let needed = cell::u32_at(cell.data, 16);
+            let length = usize::try_from(needed).unwrap_or(usize::MAX);
+            rest.get(..length).ok_or(FormatError::Short {
+                what,
+                offset: cell.offset(),
+                needed: needed.into(),
+                available: rest.len() as u64,
+            })
+        }))
+    }
+
+    /// The key as it stands here comes from a transaction log: the hive file alone holds other bytes at its place.
+    pub fn from_log(&self) -> bool {
+        self.hive.replay.covers(self.offset(), self.nk.length().saturating_add(4) as u64)
+    }
+
+    fn is_bare(&self) -> bool {
+        self.live.count == 0 && self.nk.value_count() == 0
+    }
+
+    fn places(&self) -> std::ops::Range<u32> {
+        self.live.first..self.live.first.saturating_add(self.live.count)
+    }
+}
+
+/// Type of a value, as winnt.h names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ValueKind {
+    /// `REG_NONE`.
+    None,
+    /// `REG_SZ`: text.
+    Sz,
+    /// `REG_EXPAND_SZ`: text with `%variables%`.
+    ExpandSz,
+    /// `REG_BINARY`.
+    Binary,
+    /// `REG_DWORD`.
+    Dword,
+    /// `REG_DWORD_BIG_ENDIAN`.
+    DwordBigEndian,
+    /// `REG_LINK`: the path of another key.
+    Link,
+    /// `REG_MULTI_SZ`: several texts.
+    MultiSz,
+    /// `REG_RESOURCE_LIST`.
+    ResourceList,
+    /// `REG_FULL_RESOURCE_DESCRIPTOR`.
+    FullResourceDescriptor,
+    /// `REG_RESOURCE_REQUIREMENTS_LIST`.
+    ResourceRequirementsList,
+    /// `REG_QWORD`.
+    Qword,
+    /// Any other number. Device properties and the SAM use some.
+    Unknown(u32),
+}
+
+impl From<u32> for ValueKind {
+    fn from(kind: u32) -> Self {
+        match kind {
+            0 => Self::None,
+            1 => Self::Sz,
+            2 => Self::ExpandSz,
+            3 => Self::Binary,
+            4 => Self::Dword,
+            5 => Self::DwordBigEndian,
+            6 => Self::Link,
+            7 => Self::MultiSz,
+            8 => Self::ResourceList,
+            9 => Self::FullResourceDescriptor,
+            10 => Self::ResourceRequirementsList,
+            11 => Self::Qword,
+            other => Self::Unknown(other),
+        }
+    }
+}
+
+/// `REG_SZ` and so on; the number for a type without a name.
+impl fmt::Display for ValueKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::None => "REG_NONE",
+            Self::Sz => "REG_SZ",
+            Self::ExpandSz => "REG_EXPAND_SZ",
+            Self::Binary => "REG_BINARY",
+            Self::Dword => "REG_DWORD",
+            Self::DwordBigEndian => "REG_DWORD_BIG_ENDIAN",
+            Self::Link => "REG_LINK",
+            Self::MultiSz => "REG_MULTI_SZ",
+            Self::ResourceList => "REG_RESOURCE_LIST",
+            Self::FullResourceDescriptor => "REG_FULL_RESOURCE_DESCRIPTOR",
+            Self::ResourceRequirementsList => "REG_RESOURCE_REQUIREMENTS_LIST",
+            Self::Qword => "REG_QWORD",
+            Self::Unknown(other) => return write!(f, "{other:#x}"),
+        })
+    }
+}
+
+/// A value of a key.
+#[derive(Clone)]
+pub struct KeyValue<'h> {
+    hive: &'h Hive,
+    vk: Vk<'h>,
+}
+
+impl fmt::Debug for KeyValue<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyValue")
+            .field("name", &self.name())
+            .field("kind", &self.kind())
+            .field("offset", &self.offset())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'h> KeyValue<'h> {
+    /// The name; empty for the default value.
+    pub fn name(&self) -> String {
+        self.vk.name().text()
+    }
+
+    /// The type that the value says it has.
+    pub fn kind(&self) -> ValueKind {
+        self.vk.kind().into()
+    }
+
+    /// Offset of the value's cell in the hive file.
+    pub fn offset(&self) -> u64 {
+        self.vk.cell.offset()
+    }
+
+    /// Length of the data in bytes, as the value says.
+    pub fn data_len(&self) -> u32 {
+        self.vk.data_size
+    }
+
+    /// The data as stored.
+    ///
+    /// # Errors
+    /// When its cell, or a segment of big data, is not there or is too short.
+    pub fn data(&self) -> Result<Cow<'h, [u8]>, FormatError> {
+        self.hive.cells().data(&self.vk)
+    }
+
+    /// The text of a `REG_SZ`, `REG_EXPAND_SZ` or `REG_LINK`, up to the first NUL. What stands behind a NUL is in
+    /// [`KeyValue::data`].
+    pub fn text(&self) -> Option<String> {
+        match self.kind() {
+            ValueKind::Sz | ValueKind::ExpandSz | ValueKind::Link => {
+                Some(text::from_utf16le_until_nul(&self.data().ok()?))
+            }
+            _ => None,
+        }
+    }
+
+    /// The texts of a `REG_MULTI_SZ`. Empty texts between others are kept (`PendingFileRenameOperations` means them),
+    /// empty ones at the end are not.
+    pub fn multi_text(&self) -> Option<Vec<String>> {
+        if self.kind() != ValueKind::MultiSz {
+            return None;
+        }
+        let data = self.data().ok()?;
+        let units: Vec<u16> = data.as_chunks::<2>().0.iter().map(|unit| u16::from_le_bytes(*unit)).collect();
+        let mut texts: Vec<String> =
+            units.split(|unit| *unit == 0).map(|part| text::from_utf16(part.iter().copied())).collect();
+        while texts.last().is_some_and(String::is_empty) {
+            texts.pop();
+        }
+        Some(texts)
+    }
+
+    /// The number of a `REG_DWORD`, `REG_DWORD_BIG_ENDIAN` or `REG_QWORD` of the right length.
+    pub fn number(&self) -> Option<u64> {
+        let data = self.data().ok()?;
+        match self.kind() {
+            ValueKind::Dword => Some(u32::from_le_bytes((*data).try_into().ok()?).into()),
+            ValueKind::DwordBigEndian => Some(u32::from_be_bytes((*data).try_into().ok()?).into()),
+            ValueKind::Qword => Some(u64::from_le_bytes((*data).try_into().ok()?)),
+            _ => None,
+        }
+    }
+
+    /// The data as an analyst reads it: text, texts, number, or bytes for all other types and for data that does not fit
+    /// its type. Absent data is [`Value::Null`].
+    pub fn to_value(&self) -> Value {
+        if let Some(text) = self.text() {
+            return Value::Text(text);
+        }
+        if let Some(texts) = self.multi_text() {
+            return texts.into();
+        }
+        if let Some(number) = self.number() {
+            return Value::Number(number);
+        }
+        match self.data() {
+            Ok(data) => Value::Bytes(data.into_owned()),
+            Err(_) => Value::Null,
+        }
+    }
+
+    /// The value or its data as they stand here come from a transaction log.
+    pub fn from_log(&self) -> bool {
+        let replay = &self.hive.replay;
+        let data = self.vk.inline.is_none() && self.vk.data_size != 0;
+        replay.covers(self.offset(), self.vk.length().saturating_add(4) as u64)
+            || data && replay.covers(file_offset(self.vk.data_cell), u64::from(self.vk.data_size).saturating_add(4))
+    }
+}
