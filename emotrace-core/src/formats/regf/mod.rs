@@ -230,25 +230,26 @@ impl Hive {
     /// # Errors
     /// When there is neither a base block nor a bin, or the hive is larger than the limit. All other damage is in
     /// [`Hive::issues`].
-    pub fn parse(bytes: Vec<u8>, logs: &[Vec<u8>], options: HiveOptions) -> Result<Self, FormatError> {
-        let _ = logs;
+    pub fn parse(mut bytes: Vec<u8>, logs: &[Vec<u8>], options: HiveOptions) -> Result<Self, FormatError> {
         let length = bytes.len() as u64;
         if length > options.max_bytes {
             let limit = options.max_bytes;
             return Err(FormatError::Limit { what: "the hive", offset: 0, value: length, limit });
         }
-        let base = BaseBlock::read(&bytes);
-        if !base.signature && !bytes.chunks(PAGE).skip(1).any(|page| page.starts_with(b"hbin")) {
+        if !bytes.starts_with(b"regf") && !bytes.chunks(PAGE).skip(1).any(|page| page.starts_with(b"hbin")) {
             let (expected, actual) = (b"regf".to_vec(), bytes.iter().take(4).copied().collect());
             return Err(FormatError::Signature { what: "the hive", offset: 0, expected, actual });
         }
-        let mut issues = base_issues(&base, bytes.len());
+        let mut issues = Vec::from_iter(base_issues(&BaseBlock::read(&bytes)));
+        let replay = log::replay(&mut bytes, logs, options.replay, options.max_bytes, &mut issues);
+        let base = BaseBlock::read(&bytes);
+        issues.extend(cut(&base, bytes.len()));
         let cells = Cells { bytes: &bytes, minor: base.minor };
         let tree = match root_cell(cells, &base, &mut issues) {
             Some(root) => live::walk(cells, root),
             None => Tree::default(),
         };
-        Ok(Self { base, tree, replay: Replay::default(), issues, bytes })
+        Ok(Self { base, tree, replay, issues, bytes })
     }
 
     /// The base block.
@@ -324,26 +325,30 @@ impl Hive {
     }
 }
 
-/// What the base block says against itself and against the file's length.
-fn base_issues(base: &BaseBlock, length: usize) -> Vec<HiveIssue> {
-    let mut issues = Vec::new();
-    let mut note = |loss, error: FormatError| issues.push(HiveIssue { offset: error.offset(), loss, error });
+/// What the base block says against itself.
+fn base_issues(base: &BaseBlock) -> Option<HiveIssue> {
     let what = "the base block";
-    if !base.valid() {
+    let error = if !base.valid() {
         let (stored, computed) = base.checksums;
-        let (stored, computed) = (stored.into(), computed.into());
-        note(Loss::None, FormatError::Checksum { what, offset: 0, stored, computed });
+        FormatError::Checksum { what, offset: 0, stored: stored.into(), computed: computed.into() }
     } else if base.major != 1 || !(3..=6).contains(&base.minor) {
         let problem = "versions 1.3 to 1.6 are known; this one is read as if it were one of them";
-        note(Loss::None, FormatError::Value { what, offset: 20, value: base.minor.into(), problem });
-    }
+        FormatError::Value { what, offset: 20, value: base.minor.into(), problem }
+    } else {
+        return None;
+    };
+    Some(HiveIssue { offset: error.offset(), loss: Loss::None, error })
+}
+
+/// The file is shorter than the hive.
+fn cut(base: &BaseBlock, length: usize) -> Option<HiveIssue> {
     let available = length.saturating_sub(BASE_BLOCK) as u64;
-    if base.valid() && u64::from(base.bins_size) > available {
-        let (offset, needed) = (BASE_BLOCK as u64, base.bins_size.into());
-        let error = FormatError::Short { what: "the bins", offset, needed, available };
-        issues.push(HiveIssue { offset: length as u64, loss: Loss::Rest, error });
+    if !base.valid() || u64::from(base.bins_size) <= available {
+        return None;
     }
-    issues
+    let error =
+        FormatError::Short { what: "the bins", offset: BASE_BLOCK as u64, needed: base.bins_size.into(), available };
+    Some(HiveIssue { offset: length as u64, loss: Loss::Rest, error })
 }
 
 /// The cell of the root key: where the base block says, or else a key that is marked as root.
