@@ -244,7 +244,7 @@ impl Hive {
         let replay = log::replay(&mut bytes, logs, options.replay, options.max_bytes, &mut issues);
         let base = BaseBlock::read(&bytes);
         issues.extend(cut(&base, bytes.len()));
-        let cells = Cells { bytes: &bytes, minor: base.minor };
+        let cells = cells_of(&bytes, &base);
         let tree = match root_cell(cells, &base, &mut issues) {
             Some(root) => live::walk(cells, root),
             None => Tree::default(),
@@ -294,14 +294,15 @@ impl Hive {
 
     /// What is left of deleted keys and values.
     pub fn deleted(&self) -> Deleted<'_> {
-        Deleted::default()
+        deleted::find(self)
     }
 
     /// What is not as it should be, by offset. Covers the whole hive, whatever was read of it so far.
     pub fn issues(&self) -> Vec<HiveIssue> {
         let mut issues = self.issues.clone();
-        for (_, error) in &self.tree.faults {
-            issues.push(HiveIssue { offset: error.offset(), loss: Loss::Record, error: error.clone() });
+        let bins = self.cells().regions(&mut |_| {});
+        for error in self.tree.faults.iter().map(|(_, error)| error.clone()).chain(bins) {
+            issues.push(HiveIssue { offset: error.offset(), loss: Loss::Record, error });
         }
         for key in self.keys() {
             for value in key.values() {
@@ -321,8 +322,14 @@ impl Hive {
     }
 
     fn cells(&self) -> Cells<'_> {
-        Cells { bytes: &self.bytes, minor: self.base.minor }
+        cells_of(&self.bytes, &self.base)
     }
+}
+
+fn cells_of<'h>(bytes: &'h [u8], base: &BaseBlock) -> Cells<'h> {
+    // Without a base block: a hive of today.
+    let (minor, bins_size) = if base.signature { (base.minor, base.bins_size) } else { (5, u32::MAX) };
+    Cells { bytes, minor, bins_size }
 }
 
 /// What the base block says against itself.
@@ -461,7 +468,9 @@ impl<'h> Key<'h> {
         let mut values: Vec<_> = entries
             .iter()
             .take(count)
-            .map(|at| cells.value(u32::from_le_bytes(*at)).map(|vk| KeyValue { hive: self.hive, vk }))
+            .map(|at| {
+                cells.value(u32::from_le_bytes(*at)).map(|vk| KeyValue { hive: self.hive, vk, place: DataPlace::Live })
+            })
             .collect();
         if entries.len() < count {
             let (needed, available) = (count.saturating_mul(4) as u64, cell.data.len() as u64);
@@ -608,6 +617,18 @@ impl fmt::Display for ValueKind {
 pub struct KeyValue<'h> {
     hive: &'h Hive,
     vk: Vk<'h>,
+    place: DataPlace,
+}
+
+/// What the place of a value's data is now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum DataPlace {
+    /// In use by this value.
+    Live,
+    /// Free, or in use by nothing that is known: data of a deleted value.
+    Free,
+    /// In use by something else: the data of a deleted value is gone.
+    UsedAgain,
 }
 
 impl fmt::Debug for KeyValue<'_> {
@@ -646,7 +667,16 @@ impl<'h> KeyValue<'h> {
     /// # Errors
     /// When its cell, or a segment of big data, is not there or is too short.
     pub fn data(&self) -> Result<Cow<'h, [u8]>, FormatError> {
-        self.hive.cells().data(&self.vk)
+        let cells = self.hive.cells();
+        match self.place {
+            DataPlace::Live => cells.data(&self.vk),
+            DataPlace::Free => cells.deleted_data(&self.vk),
+            DataPlace::UsedAgain => {
+                let problem = "the place of the deleted value's data is used again";
+                let (what, offset) = ("the value's data", file_offset(self.vk.data_cell));
+                Err(FormatError::Value { what, offset, value: self.vk.data_size.into(), problem })
+            }
+        }
     }
 
     /// The text of a `REG_SZ`, `REG_EXPAND_SZ` or `REG_LINK`, up to the first NUL. What stands behind a NUL is in
