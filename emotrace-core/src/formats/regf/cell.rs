@@ -164,6 +164,30 @@ pub(super) struct Cells<'h> {
     pub(super) bytes: &'h [u8],
     /// Minor version.
     pub(super) minor: u32,
+    /// Size of all bins, as the base block gives it.
+    pub(super) bins_size: u32,
+}
+
+/// A part of the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Region {
+    pub(super) kind: RegionKind,
+    /// Offsets from the first bin; a cell begins with its size field.
+    pub(super) start: u32,
+    pub(super) end: u32,
+}
+
+/// What a part of the file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum RegionKind {
+    /// A cell in use.
+    Used,
+    /// A free cell.
+    Free,
+    /// The rest of a bin that can't be divided into cells.
+    Broken,
+    /// A page that belongs to no bin.
+    Outside,
 }
 
 impl<'h> Cells<'h> {
@@ -269,8 +293,94 @@ impl<'h> Cells<'h> {
         }
     }
 
+    /// The bytes between two offsets from the first bin, as far as there are any.
+    pub(super) fn slice(&self, start: u32, end: u32) -> &'h [u8] {
+        let start = usize::try_from(file_offset(start)).unwrap_or(usize::MAX);
+        let end = usize::try_from(file_offset(end)).unwrap_or(usize::MAX).min(self.bytes.len());
+        self.bytes.get(start..end).unwrap_or_default()
+    }
+
+    /// Every part of the file behind the base block, in order, and what is wrong with bins. Faults behind the end that
+    /// the base block gives are not faults: what lies there belongs to nothing.
+    pub(super) fn regions(&self, part: &mut dyn FnMut(Region)) -> Vec<FormatError> {
+        let mut faults = Vec::new();
+        let length = self.bytes.len().saturating_sub(BASE_BLOCK);
+        let length = u32::try_from(length).unwrap_or(u32::MAX);
+        let mut start = 0u32;
+        while start < length {
+            let header = self.slice(start, start.saturating_add(BIN_HEADER as u32));
+            let stored = (u32_at(header, 4), u32_at(header, 8));
+            let page = start.saturating_add(PAGE as u32).min(length);
+            let end = start.saturating_add(stored.1).min(length);
+            let what = "the bin";
+            let offset = file_offset(start);
+            if !header.starts_with(b"hbin") {
+                if start < self.bins_size {
+                    let (expected, actual) = (b"hbin".to_vec(), header.iter().take(4).copied().collect());
+                    faults.push(FormatError::Signature { what, offset, expected, actual });
+                }
+                part(Region { kind: RegionKind::Outside, start, end: page });
+                start = page;
+                continue;
+            }
+            let whole = stored.1 != 0 && stored.1 % PAGE as u32 == 0;
+            if start < self.bins_size && (stored.0 != start || !whole) {
+                let (value, problem) = if whole {
+                    (stored.0, "the bin says that it lies elsewhere")
+                } else {
+                    (stored.1, "the size of a bin is a multiple of 4,096")
+                };
+                faults.push(FormatError::Value { what, offset, value: value.into(), problem });
+            }
+            let end = if whole { end } else { page };
+            if let Some(broken) = self.cells_of_bin(start, end, part) {
+                if start < self.bins_size {
+                    faults.push(broken);
+                }
+            }
+            start = end;
+        }
+        faults
+    }
+
+    fn cells_of_bin(&self, start: u32, end: u32, part: &mut dyn FnMut(Region)) -> Option<FormatError> {
+        let mut at = start.saturating_add(BIN_HEADER as u32);
+        while at < end {
+            let size = u32_at(self.slice(at, end), 0).cast_signed();
+            let length = size.unsigned_abs();
+            let next = at.saturating_add(length);
+            if length < 8 || length % 8 != 0 || next > end {
+                part(Region { kind: RegionKind::Broken, start: at, end });
+                let (what, problem) = ("the size of a cell", "the rest of the bin can't be divided into cells");
+                return Some(FormatError::Value { what, offset: file_offset(at), value: length.into(), problem });
+            }
+            let kind = if size < 0 { RegionKind::Used } else { RegionKind::Free };
+            part(Region { kind, start: at, end: next });
+            at = next;
+        }
+        None
+    }
+
+    /// Cells of the segments of big data and of their list; none for other data.
+    pub(super) fn segments_of(&self, value: &Vk<'h>) -> Vec<u32> {
+        if usize::try_from(value.data_size).unwrap_or(0) <= SEGMENT || self.minor <= 3 {
+            return Vec::new();
+        }
+        let cell = self.cell(value.data_cell, "the value's data").ok().filter(|cell| cell.data.starts_with(b"db"));
+        cell.and_then(|cell| self.segment_cells(cell).ok()).unwrap_or_default()
+    }
+
+    /// The data of a deleted value: its cell need not be in use any more.
+    pub(super) fn deleted_data(&self, value: &Vk<'h>) -> Result<Cow<'h, [u8]>, FormatError> {
+        self.read_data(value, false)
+    }
+
     /// The data of a value. Segments are put together; data that lies in one piece is not copied.
     pub(super) fn data(&self, value: &Vk<'h>) -> Result<Cow<'h, [u8]>, FormatError> {
+        self.read_data(value, true)
+    }
+
+    fn read_data(&self, value: &Vk<'h>, live: bool) -> Result<Cow<'h, [u8]>, FormatError> {
         const WHAT: &str = "the value's data";
         if let Some(inline) = value.inline {
             return Ok(Cow::Borrowed(inline));
@@ -279,7 +389,8 @@ impl<'h> Cells<'h> {
             return Ok(Cow::Borrowed(&[]));
         }
         let wanted = usize::try_from(value.data_size).unwrap_or(usize::MAX);
-        let cell = self.in_use(self.cell(value.data_cell, WHAT)?, WHAT)?;
+        let cell = self.cell(value.data_cell, WHAT)?;
+        let cell = if live { self.in_use(cell, WHAT)? } else { cell };
         if wanted > SEGMENT && self.minor > 3 && cell.data.starts_with(b"db") {
             return self.segments(cell, wanted).map(Cow::Owned);
         }
@@ -448,6 +559,9 @@ impl<'h> Vk<'h> {
     pub(super) fn kind(&self) -> u32 {
         u32_at(self.cell.data, 12)
     }
+    pub(super) fn flags(&self) -> u16 {
+        u16_at(self.cell.data, 16)
+    }
     pub(super) fn name_length(&self) -> usize {
         u16_at(self.cell.data, 2).into()
     }
@@ -459,7 +573,7 @@ impl<'h> Vk<'h> {
     pub(super) fn name(&self) -> Name<'h> {
         let bytes = self.cell.data.get(VALUE_NAME..).unwrap_or_default();
         let bytes = bytes.get(..self.name_length()).unwrap_or(bytes);
-        Name { bytes, narrow: u16_at(self.cell.data, 16) & 1 != 0 }
+        Name { bytes, narrow: self.flags() & 1 != 0 }
     }
 }
 

@@ -230,25 +230,26 @@ impl Hive {
     /// # Errors
     /// When there is neither a base block nor a bin, or the hive is larger than the limit. All other damage is in
     /// [`Hive::issues`].
-    pub fn parse(bytes: Vec<u8>, logs: &[Vec<u8>], options: HiveOptions) -> Result<Self, FormatError> {
-        let _ = logs;
+    pub fn parse(mut bytes: Vec<u8>, logs: &[Vec<u8>], options: HiveOptions) -> Result<Self, FormatError> {
         let length = bytes.len() as u64;
         if length > options.max_bytes {
             let limit = options.max_bytes;
             return Err(FormatError::Limit { what: "the hive", offset: 0, value: length, limit });
         }
-        let base = BaseBlock::read(&bytes);
-        if !base.signature && !bytes.chunks(PAGE).skip(1).any(|page| page.starts_with(b"hbin")) {
+        if !bytes.starts_with(b"regf") && !bytes.chunks(PAGE).skip(1).any(|page| page.starts_with(b"hbin")) {
             let (expected, actual) = (b"regf".to_vec(), bytes.iter().take(4).copied().collect());
             return Err(FormatError::Signature { what: "the hive", offset: 0, expected, actual });
         }
-        let mut issues = base_issues(&base, bytes.len());
-        let cells = Cells { bytes: &bytes, minor: base.minor };
+        let mut issues = Vec::from_iter(base_issues(&BaseBlock::read(&bytes)));
+        let replay = log::replay(&mut bytes, logs, options.replay, options.max_bytes, &mut issues);
+        let base = BaseBlock::read(&bytes);
+        issues.extend(cut(&base, bytes.len()));
+        let cells = cells_of(&bytes, &base);
         let tree = match root_cell(cells, &base, &mut issues) {
             Some(root) => live::walk(cells, root),
             None => Tree::default(),
         };
-        Ok(Self { base, tree, replay: Replay::default(), issues, bytes })
+        Ok(Self { base, tree, replay, issues, bytes })
     }
 
     /// The base block.
@@ -293,14 +294,15 @@ impl Hive {
 
     /// What is left of deleted keys and values.
     pub fn deleted(&self) -> Deleted<'_> {
-        Deleted::default()
+        deleted::find(self)
     }
 
     /// What is not as it should be, by offset. Covers the whole hive, whatever was read of it so far.
     pub fn issues(&self) -> Vec<HiveIssue> {
         let mut issues = self.issues.clone();
-        for (_, error) in &self.tree.faults {
-            issues.push(HiveIssue { offset: error.offset(), loss: Loss::Record, error: error.clone() });
+        let bins = self.cells().regions(&mut |_| {});
+        for error in self.tree.faults.iter().map(|(_, error)| error.clone()).chain(bins) {
+            issues.push(HiveIssue { offset: error.offset(), loss: Loss::Record, error });
         }
         for key in self.keys() {
             for value in key.values() {
@@ -320,30 +322,40 @@ impl Hive {
     }
 
     fn cells(&self) -> Cells<'_> {
-        Cells { bytes: &self.bytes, minor: self.base.minor }
+        cells_of(&self.bytes, &self.base)
     }
 }
 
-/// What the base block says against itself and against the file's length.
-fn base_issues(base: &BaseBlock, length: usize) -> Vec<HiveIssue> {
-    let mut issues = Vec::new();
-    let mut note = |loss, error: FormatError| issues.push(HiveIssue { offset: error.offset(), loss, error });
+fn cells_of<'h>(bytes: &'h [u8], base: &BaseBlock) -> Cells<'h> {
+    // Without a base block: a hive of today.
+    let (minor, bins_size) = if base.signature { (base.minor, base.bins_size) } else { (5, u32::MAX) };
+    Cells { bytes, minor, bins_size }
+}
+
+/// What the base block says against itself.
+fn base_issues(base: &BaseBlock) -> Option<HiveIssue> {
     let what = "the base block";
-    if !base.valid() {
+    let error = if !base.valid() {
         let (stored, computed) = base.checksums;
-        let (stored, computed) = (stored.into(), computed.into());
-        note(Loss::None, FormatError::Checksum { what, offset: 0, stored, computed });
+        FormatError::Checksum { what, offset: 0, stored: stored.into(), computed: computed.into() }
     } else if base.major != 1 || !(3..=6).contains(&base.minor) {
         let problem = "versions 1.3 to 1.6 are known; this one is read as if it were one of them";
-        note(Loss::None, FormatError::Value { what, offset: 20, value: base.minor.into(), problem });
-    }
+        FormatError::Value { what, offset: 20, value: base.minor.into(), problem }
+    } else {
+        return None;
+    };
+    Some(HiveIssue { offset: error.offset(), loss: Loss::None, error })
+}
+
+/// The file is shorter than the hive.
+fn cut(base: &BaseBlock, length: usize) -> Option<HiveIssue> {
     let available = length.saturating_sub(BASE_BLOCK) as u64;
-    if base.valid() && u64::from(base.bins_size) > available {
-        let (offset, needed) = (BASE_BLOCK as u64, base.bins_size.into());
-        let error = FormatError::Short { what: "the bins", offset, needed, available };
-        issues.push(HiveIssue { offset: length as u64, loss: Loss::Rest, error });
+    if !base.valid() || u64::from(base.bins_size) <= available {
+        return None;
     }
-    issues
+    let error =
+        FormatError::Short { what: "the bins", offset: BASE_BLOCK as u64, needed: base.bins_size.into(), available };
+    Some(HiveIssue { offset: length as u64, loss: Loss::Rest, error })
 }
 
 /// The cell of the root key: where the base block says, or else a key that is marked as root.
@@ -456,7 +468,9 @@ impl<'h> Key<'h> {
         let mut values: Vec<_> = entries
             .iter()
             .take(count)
-            .map(|at| cells.value(u32::from_le_bytes(*at)).map(|vk| KeyValue { hive: self.hive, vk }))
+            .map(|at| {
+                cells.value(u32::from_le_bytes(*at)).map(|vk| KeyValue { hive: self.hive, vk, place: DataPlace::Live })
+            })
             .collect();
         if entries.len() < count {
             let (needed, available) = (count.saturating_mul(4) as u64, cell.data.len() as u64);
@@ -603,6 +617,18 @@ impl fmt::Display for ValueKind {
 pub struct KeyValue<'h> {
     hive: &'h Hive,
     vk: Vk<'h>,
+    place: DataPlace,
+}
+
+/// What the place of a value's data is now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum DataPlace {
+    /// In use by this value.
+    Live,
+    /// Free, or in use by nothing that is known: data of a deleted value.
+    Free,
+    /// In use by something else: the data of a deleted value is gone.
+    UsedAgain,
 }
 
 impl fmt::Debug for KeyValue<'_> {
@@ -641,7 +667,16 @@ impl<'h> KeyValue<'h> {
     /// # Errors
     /// When its cell, or a segment of big data, is not there or is too short.
     pub fn data(&self) -> Result<Cow<'h, [u8]>, FormatError> {
-        self.hive.cells().data(&self.vk)
+        let cells = self.hive.cells();
+        match self.place {
+            DataPlace::Live => cells.data(&self.vk),
+            DataPlace::Free => cells.deleted_data(&self.vk),
+            DataPlace::UsedAgain => {
+                let problem = "the place of the deleted value's data is used again";
+                let (what, offset) = ("the value's data", file_offset(self.vk.data_cell));
+                Err(FormatError::Value { what, offset, value: self.vk.data_size.into(), problem })
+            }
+        }
     }
 
     /// The text of a `REG_SZ`, `REG_EXPAND_SZ` or `REG_LINK`, up to the first NUL. What stands behind a NUL is in
