@@ -10,6 +10,8 @@
     )
 )]
 
+pub mod ntfs;
+
 use std::io;
 use std::sync::Arc;
 
