@@ -12,8 +12,10 @@
 
 mod folder;
 pub mod glob;
+pub mod ntfs;
 
 pub use folder::Folder;
+pub use ntfs::NtfsVolume;
 
 use std::io;
 use std::sync::Arc;

@@ -11,4 +11,9 @@
     )
 )]
 
+pub mod fixup;
+pub mod index;
+pub mod lznt1;
+pub mod mft;
+pub mod ntfs_boot;
 pub mod regf;

@@ -1,0 +1,262 @@
+//! NTFS: the volume, its files live and deleted, their streams, and their paths.
+//!
+//! The walk reads `$MFT` once from its beginning to its end. Beside that a directory is read at most once, when a child asks
+//! for its name before the walk has met it, and an extension record when its base is read. Memory grows with the number
+//! of directories, not of files.
+
+mod directory;
+mod open;
+mod paths;
+mod reader;
+mod records;
+
+use std::io;
+use std::sync::{Arc, OnceLock};
+
+pub use open::NtfsError;
+pub use reader::{AttributeReader, Extent, Place};
+
+use self::directory::Upcase;
+use self::paths::{Paths, ROOT};
+use self::records::{Claims, Draft, Issues};
+use super::{FileSystem, FileSystemFacts, FileSystemIssue};
+use crate::bytes::{ReadAt, read_exact_at};
+use crate::formats::mft::{Record, RecordHeader, attribute_type};
+use crate::formats::ntfs_boot::BootSector;
+use crate::model::{FileEntry, FileReference, Loss};
+
+/// Records of one part of the walk.
+const RECORDS_PER_PART: u64 = 4096;
+/// Bytes of `$MFT` that are read at once.
+const READ_LEN: u64 = 1 << 20;
+/// Content that Windows' overlay filter (CompactOS) keeps compressed in a stream of its own.
+const REPARSE_WOF: u32 = 0x8000_0017;
+
+/// An NTFS volume, opened for reading.
+///
+/// All reading is positional: one volume serves many threads.
+pub struct NtfsVolume {
+    source: Arc<dyn ReadAt>,
+    boot: BootSector,
+    mft: AttributeReader,
+    records: u64,
+    facts: FileSystemFacts,
+    issues: Vec<FileSystemIssue>,
+    paths: Paths,
+    upcase: OnceLock<Upcase>,
+}
+
+impl NtfsVolume {
+    /// The boot sector, or its copy at the end of the volume if the first is damaged.
+    pub const fn boot_sector(&self) -> &BootSector {
+        &self.boot
+    }
+
+    /// Opens any attribute of an entry by its type code ([`attribute_type`]) and name, compressed ones as their content.
+    ///
+    /// # Errors
+    /// `NotFound` if there is no such attribute, `Unsupported` if it is encrypted, or a read error.
+    pub fn open_attribute(&self, entry: &FileEntry, type_code: u32, name: &str) -> io::Result<AttributeReader> {
+        self.attribute(entry.reference.ok_or(io::ErrorKind::InvalidInput)?, type_code, name)
+    }
+
+    /// The path of a live record by its primary name, if the sequence number fits.
+    pub fn path_of(&self, reference: FileReference) -> Option<String> {
+        let entry = self.entry_of(reference).ok().filter(|entry| !entry.deleted)?;
+        entry.primary_name().map(|name| name.path.clone())
+    }
+
+    fn upcase(&self) -> &Upcase {
+        self.upcase.get_or_init(|| Upcase::read(self))
+    }
+
+    fn entry_of(&self, reference: FileReference) -> io::Result<FileEntry> {
+        let mut buf = self.record_buffer();
+        let record = self.record(reference, &mut buf)?;
+        let base = record.header.base;
+        if record.header.is_extension()
+            && self.extensions_of(base.record).is_some_and(|c| c.hold(reference.record, &record.header))
+        {
+            let text = format!("record {reference} is an extension record of {base}");
+            return Err(io::Error::new(io::ErrorKind::NotFound, text));
+        }
+        Ok(self.entry_from(reference.record, &record, &mut |_| ()).entry)
+    }
+
+    fn entry_from(&self, number: u64, record: &Record<'_>, issue: Issues<'_>) -> Draft {
+        let mut draft = self.draft(number, record, issue);
+        // An extension record without a base is what is left of a file that is gone.
+        draft.entry.deleted |= record.header.is_extension();
+        self.resolve(&mut draft);
+        draft
+    }
+}
+
+impl FileSystem for NtfsVolume {
+    fn facts(&self) -> FileSystemFacts {
+        self.facts.clone()
+    }
+
+    fn issues(&self) -> Vec<FileSystemIssue> {
+        self.issues.clone()
+    }
+
+    fn parts(&self) -> usize {
+        usize::try_from(self.records.div_ceil(RECORDS_PER_PART)).unwrap_or(usize::MAX)
+    }
+
+    fn walk(&self, part: usize, visit: &mut dyn FnMut(FileEntry), issue: &mut dyn FnMut(FileSystemIssue)) {
+        let first = (part as u64).saturating_mul(RECORDS_PER_PART);
+        let end = first.saturating_add(RECORDS_PER_PART).min(self.records);
+        Walk { volume: self, visit, issue, claims: None, lost: None }.run(first, end);
+    }
+
+    fn open(&self, entry: &FileEntry, stream: &str) -> io::Result<Arc<dyn ReadAt>> {
+        if stream.is_empty() && entry.reparse_tag == Some(REPARSE_WOF) {
+            let text = "the content is compressed by the overlay filter, in the stream `WofCompressedData`";
+            return Err(io::Error::new(io::ErrorKind::Unsupported, text));
+        }
+        Ok(Arc::new(self.open_attribute(entry, attribute_type::DATA, stream)?))
+    }
+
+    fn lookup(&self, path: &str) -> io::Result<FileEntry> {
+        let mut at = FileReference { record: ROOT, sequence: 0 };
+        for name in path.split(['\\', '/']).filter(|name| !name.is_empty()) {
+            at = self.find(at, name).map_err(|error| io::Error::new(error.kind(), format!("{path}: {error}")))?;
+        }
+        let entry = self.entry_of(at)?;
+        if entry.deleted {
+            let text = format!("{path}: the directory names record {at}, which is not in use");
+            return Err(io::Error::new(io::ErrorKind::NotFound, text));
+        }
+        Ok(entry)
+    }
+
+    fn entry(&self, reference: FileReference) -> io::Result<FileEntry> {
+        self.entry_of(reference)
+    }
+
+    fn list(&self, directory: &FileEntry) -> io::Result<Vec<FileEntry>> {
+        self.read_directory(directory, &mut |_| ())
+    }
+}
+
+/// The walk over one part.
+struct Walk<'w> {
+    volume: &'w NtfsVolume,
+    visit: &'w mut dyn FnMut(FileEntry),
+    issue: Issues<'w>,
+    /// The base record that was asked for last: extension records of one file often follow each other.
+    claims: Option<(u64, Option<Claims>)>,
+    /// Records in a row that were lost for the same reason.
+    lost: Option<Lost>,
+}
+
+struct Lost {
+    first: u64,
+    last: u64,
+    error: String,
+}
+
+impl Walk<'_> {
+    fn run(&mut self, first: u64, end: u64) {
+        let record_size = self.volume.record_size().max(1);
+        let step = READ_LEN.checked_div(record_size).unwrap_or(0).max(1);
+        let mut buf = vec![0; usize::try_from(step.saturating_mul(record_size)).unwrap_or_default()];
+        let mut at = first;
+        while at < end {
+            let count = step.min(end.saturating_sub(at));
+            let len = usize::try_from(count.saturating_mul(record_size)).unwrap_or_default();
+            let chunk = buf.get_mut(..len).unwrap_or_default();
+            let whole = read_exact_at(&self.volume.mft, at.saturating_mul(record_size), chunk).is_ok();
+            let size = usize::try_from(record_size).unwrap_or(usize::MAX);
+            for (number, bytes) in (at..).zip(chunk.chunks_exact_mut(size)) {
+                // Where a chunk can't be read as a whole, its records are read one by one.
+                match if whole { Ok(()) } else { self.volume.read_record(number, bytes).map(|_| ()) } {
+                    Ok(()) => self.record(number, bytes),
+                    Err(error) => self.lose(number, format!("the record can't be read: {error}")),
+                }
+            }
+            at = at.saturating_add(count);
+        }
+        self.report_lost();
+    }
+
+    fn record(&mut self, number: u64, bytes: &mut [u8]) {
+        // Never used.
+        if bytes.starts_with(&[0; 4]) && bytes.iter().all(|b| *b == 0) {
+            return;
+        }
+        let offset = number.saturating_mul(self.volume.record_size());
+        if number < 4 && !records::is_whole(bytes) && self.volume.read_mirror(number, bytes) {
+            (self.issue)(FileSystemIssue {
+                record: Some(number),
+                offset: Some(offset),
+                loss: Loss::None,
+                error: "the record is damaged; its copy in $MFTMirr is used".into(),
+            });
+        }
+        let record = match Record::parse(bytes, offset) {
+            Ok(record) => record,
+            Err(_) => return self.lose(number, "the record does not begin with FILE".into()),
+        };
+        let header = record.header;
+        if header.is_extension() {
+            if self.has_base(number, &header) {
+                return;
+            }
+            if header.in_use() {
+                let base = header.base;
+                return (self.issue)(FileSystemIssue {
+                    record: Some(number),
+                    offset: Some(offset),
+                    loss: Loss::Record,
+                    error: format!("an extension record in use, of which its base record {base} knows nothing"),
+                });
+            }
+        }
+        if let Some(own) = header.number.filter(|own| u64::from(*own) != number & 0xffff_ffff) {
+            (self.issue)(FileSystemIssue {
+                record: Some(number),
+                offset: Some(offset),
+                loss: Loss::None,
+                error: format!("the record says that it is number {own}"),
+            });
+        }
+        let draft = self.volume.entry_from(number, &record, self.issue);
+        // Windows formats records ahead of their use: no attribute, nothing to tell.
+        if !(draft.blank && draft.entry.deleted) {
+            (self.visit)(draft.entry);
+        }
+    }
+
+    /// True if the base of an extension record names it: then it is a part of that entry.
+    fn has_base(&mut self, number: u64, header: &RecordHeader) -> bool {
+        let base = header.base.record;
+        if self.claims.as_ref().is_none_or(|(known, _)| *known != base) {
+            self.claims = Some((base, self.volume.extensions_of(base)));
+        }
+        self.claims.as_ref().and_then(|(_, claims)| claims.as_ref()).is_some_and(|claims| claims.hold(number, header))
+    }
+
+    fn lose(&mut self, number: u64, error: String) {
+        match &mut self.lost {
+            Some(lost) if lost.last.checked_add(1) == Some(number) && lost.error == error => lost.last = number,
+            _ => {
+                self.report_lost();
+                self.lost = Some(Lost { first: number, last: number, error });
+            }
+        }
+    }
+
+    fn report_lost(&mut self) {
+        let Some(Lost { first, last, error }) = self.lost.take() else { return };
+        let error = if first == last { error } else { format!("records {first} to {last}: {error}") };
+        (self.issue)(FileSystemIssue {
+            record: Some(first),
+            offset: Some(first.saturating_mul(self.volume.record_size())),
+            loss: Loss::Record,
+            error,
+        });
+    }
+}
