@@ -11,4 +11,6 @@
     )
 )]
 
+pub mod mam;
 pub mod regf;
+pub mod xpress;
