@@ -12,5 +12,6 @@
 )]
 
 pub mod mam;
+pub mod prefetch;
 pub mod regf;
 pub mod xpress;
