@@ -16,4 +16,7 @@ pub mod index;
 pub mod lznt1;
 pub mod mft;
 pub mod ntfs_boot;
+pub mod mam;
+pub mod prefetch;
 pub mod regf;
+pub mod xpress;
