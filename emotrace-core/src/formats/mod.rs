@@ -11,4 +11,6 @@
     )
 )]
 
+pub mod property_store;
 pub mod regf;
+pub mod shell_names;
