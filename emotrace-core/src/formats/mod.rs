@@ -13,4 +13,5 @@
 
 pub mod property_store;
 pub mod regf;
+pub mod shell_item;
 pub mod shell_names;

@@ -142,7 +142,12 @@ fn read_storage(storage: &[u8], offset: u64, store: &mut PropertyStore) {
         let body = usize::try_from(size).ok().and_then(|n| n.checked_sub(4));
         let Some(body) = body.and_then(|n| cursor.take(n).ok()) else {
             let available = cursor.remaining() as u64;
-            store.faults.push(FormatError::Short { what: "property value", offset: at, needed: size.into(), available });
+            store.faults.push(FormatError::Short {
+                what: "property value",
+                offset: at,
+                needed: size.into(),
+                available,
+            });
             break;
         };
         match read_value(body, at.saturating_add(4), &format_id) {
@@ -388,7 +393,8 @@ mod tests {
 
     #[test]
     fn cut_or_changed_stores_do_no_harm() {
-        let good = storage(APP_USER_MODEL, &[value(5, 0x1f, &lpwstr("a")), value(6, 0x101f, &[1, 0, 0, 0, 1, 0, 0, 0])]);
+        let good =
+            storage(APP_USER_MODEL, &[value(5, 0x1f, &lpwstr("a")), value(6, 0x101f, &[1, 0, 0, 0, 1, 0, 0, 0])]);
         let mut seed = 0x2545_f491_4f6c_dd1du64;
         for _ in 0..3000 {
             let mut bytes = good.clone();
