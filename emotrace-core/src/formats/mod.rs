@@ -11,6 +11,7 @@
     )
 )]
 
+pub mod lnk;
 pub mod property_store;
 pub mod regf;
 pub mod shell_item;

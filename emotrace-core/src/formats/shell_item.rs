@@ -43,6 +43,7 @@ use std::fmt;
 
 use super::property_store::{self, Property};
 use super::shell_names;
+use crate::bytes::fields::{array_at, u8_at, u16_at, u32_at, u64_at};
 use crate::bytes::{FormatError, text};
 use crate::model::{FileReference, Timestamp, Value};
 
@@ -337,7 +338,7 @@ pub fn read_list(data: &[u8], base: u64) -> ItemList {
 
 /// Reads one item with its size field. What an item does not hold stays absent; nothing here fails as a whole.
 pub fn read_item(data: &[u8], offset: u64) -> ShellItem {
-    let class = byte_at(data, 2).unwrap_or(0);
+    let class = u8_at(data, 2).unwrap_or(0);
     let mut item = ShellItem::new(offset, u16::try_from(data.len()).unwrap_or(u16::MAX), class);
     let blocks = extension_start(data);
     // The item's own part ends where its extension blocks begin.
@@ -422,7 +423,7 @@ fn read_volume(data: &[u8], item: &mut ShellItem) {
 
 /// `data` ends where the extension blocks begin; without them the short name follows the name.
 fn read_file(data: &[u8], extended: bool, item: &mut ShellItem) {
-    let class = byte_at(data, 2).unwrap_or(0);
+    let class = u8_at(data, 2).unwrap_or(0);
     let mut file = FileItem {
         size: u32_at(data, 4).unwrap_or(0),
         modified: array_at(data, 8).and_then(FatTime::from_bytes),
@@ -479,7 +480,7 @@ fn read_compressed(data: &[u8], item: &mut ShellItem) {
 
 fn read_uri(data: &[u8], item: &mut ShellItem) {
     item.kind = ItemKind::Uri;
-    let wide = byte_at(data, 3).unwrap_or(0) & 0x80 != 0;
+    let wide = u8_at(data, 3).unwrap_or(0) & 0x80 != 0;
     let skip = usize::from(u16_at(data, 4).unwrap_or(0)).max(2);
     let uri = data.get(skip.saturating_add(6)..).unwrap_or_default();
     let (uri, _) = split_name(uri, wide);
@@ -624,7 +625,7 @@ fn read_file_extension(block: &[u8], version: u16, item: &mut ShellItem) {
         _ => (36, 46),
     };
     if version >= 7
-        && let Some(raw) = array_at(block, 20).map(u64::from_le_bytes)
+        && let Some(raw) = u64_at(block, 20)
     {
         let reference = FileReference::from_u64(raw);
         file.reference = Some(reference).filter(|r| r.sequence != 0);
@@ -698,23 +699,7 @@ fn counted_wide(data: &[u8], count_at: usize, at: usize) -> Option<String> {
 }
 
 fn filetime_at(data: &[u8], at: usize) -> Option<Timestamp> {
-    Timestamp::from_filetime_field(array_at(data, at).map(u64::from_le_bytes)?)
-}
-
-fn array_at<const N: usize>(data: &[u8], at: usize) -> Option<[u8; N]> {
-    data.get(at..at.checked_add(N)?)?.try_into().ok()
-}
-
-fn byte_at(data: &[u8], at: usize) -> Option<u8> {
-    data.get(at).copied()
-}
-
-fn u16_at(data: &[u8], at: usize) -> Option<u16> {
-    array_at(data, at).map(u16::from_le_bytes)
-}
-
-fn u32_at(data: &[u8], at: usize) -> Option<u32> {
-    array_at(data, at).map(u32::from_le_bytes)
+    Timestamp::from_filetime_field(u64_at(data, at)?)
 }
 
 #[cfg(test)]
