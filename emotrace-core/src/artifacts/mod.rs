@@ -11,6 +11,8 @@
 )]
 
 mod artifact;
+pub mod lnk_files;
+mod shell_link;
 
 pub use artifact::{
     Artifact, ArtifactError, Completion, EntryInput, FileInput, KeyInput, Limits, Out, Reads, Record, VolumeInput,
@@ -20,7 +22,7 @@ pub use artifact::{
 use crate::model::Schema;
 
 /// Every artifact, in the order in which equal instants are listed.
-pub static ARTIFACTS: &[&Artifact] = &[];
+pub static ARTIFACTS: &[&Artifact] = &[&lnk_files::ARTIFACT];
 
 /// The artifact of that name.
 pub fn by_name(name: &str) -> Option<&'static Artifact> {

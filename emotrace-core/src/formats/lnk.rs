@@ -500,36 +500,91 @@ fn read_sections(data: &[u8], base: u64, link: &mut ShellLink) -> Result<usize, 
         }
         link.len = at.saturating_add(size_there);
     }
-    let wide = link.header.has(LinkFlags::IS_UNICODE);
-    type Place = fn(&mut ShellLink) -> &mut Option<String>;
-    let fields: [(LinkFlags, Place); 5] = [
-        (LinkFlags::HAS_NAME, |link| &mut link.name),
-        (LinkFlags::HAS_RELATIVE_PATH, |link| &mut link.relative_path),
-        (LinkFlags::HAS_WORKING_DIR, |link| &mut link.working_directory),
-        (LinkFlags::HAS_ARGUMENTS, |link| &mut link.arguments),
-        (LinkFlags::HAS_ICON_LOCATION, |link| &mut link.icon_location),
+    // Windows reads 260 characters at most of name, relative path and working directory, whatever their counts say, and
+    // the next text begins there. Links with such counts hide their arguments from tools that believe the count.
+    let believed = read_texts(data, link.len, &link.header, usize::MAX);
+    let texts = if believed.longest > SHORT_TEXT {
+        let capped = read_texts(data, link.len, &link.header, SHORT_TEXT);
+        link.faults.push(FormatError::Limit {
+            what: "text of a shell link",
+            offset: base.saturating_add(link.len as u64),
+            value: believed.longest as u64,
+            limit: SHORT_TEXT as u64,
+        });
+        if believed.fits(data) && !capped.fits(data) { believed } else { capped }
+    } else {
+        believed
+    };
+    link.len = texts.end;
+    [link.name, link.relative_path, link.working_directory, link.arguments, link.icon_location] = texts.texts;
+    match texts.cut {
+        Some(needed) => {
+            let offset = base.saturating_add(texts.end as u64);
+            Err(short("text of a shell link", offset, needed, data.len().saturating_sub(texts.end)))
+        }
+        None => Ok(texts.end),
+    }
+}
+
+/// Longest name, relative path and working directory that Windows reads, in characters.
+const SHORT_TEXT: usize = 260;
+
+/// The five texts between LinkInfo and the extra blocks.
+#[derive(Default)]
+struct Texts {
+    texts: [Option<String>; 5],
+    /// Place behind the last whole text.
+    end: usize,
+    /// Bytes that the text at `end` should have, if it is cut.
+    cut: Option<u64>,
+    /// Highest count of the first three.
+    longest: usize,
+}
+
+impl Texts {
+    /// True if what follows looks like extra blocks, or the end.
+    fn fits(&self, data: &[u8]) -> bool {
+        let rest = data.get(self.end..).unwrap_or_default();
+        let size = u32_at(rest, 0).unwrap_or(0);
+        self.cut.is_none() && (size < 4 || u32_at(rest, 4).is_some_and(|signature| signature >> 8 == 0x00a0_0000))
+    }
+}
+
+fn read_texts(data: &[u8], start: usize, header: &Header, limit: usize) -> Texts {
+    let wide = header.has(LinkFlags::IS_UNICODE);
+    let flags = [
+        LinkFlags::HAS_NAME,
+        LinkFlags::HAS_RELATIVE_PATH,
+        LinkFlags::HAS_WORKING_DIR,
+        LinkFlags::HAS_ARGUMENTS,
+        LinkFlags::HAS_ICON_LOCATION,
     ];
-    for (flag, field) in fields {
-        if !link.header.has(flag) {
+    let mut found = Texts { end: start, ..Texts::default() };
+    for (at, (flag, text)) in flags.into_iter().zip(found.texts.iter_mut()).enumerate() {
+        if !header.has(flag) {
             continue;
         }
-        let rest = data.get(link.len..).unwrap_or_default();
-        let (text, needed) = read_string(rest, wide);
-        // What is there of a cut text is evidence too.
-        *field(link) = text;
-        if needed > rest.len() {
-            let offset = base.saturating_add(link.len as u64);
-            return Err(short("text of a shell link", offset, needed as u64, rest.len()));
+        let rest = data.get(found.end..).unwrap_or_default();
+        let short = at < 3;
+        if short {
+            found.longest = found.longest.max(u16_at(rest, 0).unwrap_or(0).into());
         }
-        link.len = link.len.saturating_add(needed);
+        // What is there of a cut text is evidence too.
+        let (read, needed) = read_string(rest, wide, if short { limit } else { usize::MAX });
+        *text = read;
+        if needed > rest.len() {
+            found.cut = Some(needed as u64);
+            break;
+        }
+        found.end = found.end.saturating_add(needed);
     }
-    Ok(link.len)
+    found
 }
 
 /// A counted text as far as it is there, and the bytes that it should take up. An empty one is no text.
-fn read_string(data: &[u8], wide: bool) -> (Option<String>, usize) {
+fn read_string(data: &[u8], wide: bool, limit: usize) -> (Option<String>, usize) {
     let Some(count) = u16_at(data, 0) else { return (None, 2) };
-    let bytes = usize::from(count).saturating_mul(if wide { 2 } else { 1 });
+    let bytes = usize::from(count).min(limit).saturating_mul(if wide { 2 } else { 1 });
     let body = data.get(2..).unwrap_or_default();
     let body = body.get(..bytes.min(body.len())).unwrap_or_default();
     let mut found = if wide { text::from_utf16le(body) } else { text::from_ansi(body) };
@@ -887,6 +942,34 @@ mod tests {
         bytes.extend(string(&arguments));
         bytes.extend([0; 4]);
         assert_eq!(read(&bytes, 0).unwrap().arguments.unwrap(), arguments);
+    }
+
+    /// Padding hides the arguments from whoever believes the working directory's count. As in a link of LnkParse3's tests,
+    /// which liblnk refuses.
+    #[test]
+    fn arguments_behind_an_overlong_working_directory() {
+        let mut bytes = header(0x10 | 0x20 | UNICODE);
+        let mut directory = string(&format!("C:\\{}", " ".repeat(257)));
+        directory[..2].copy_from_slice(&1693u16.to_le_bytes());
+        bytes.extend(directory);
+        bytes.extend(string("/c hidden"));
+        bytes.extend([0; 4]);
+        let link = read(&bytes, 0).unwrap();
+        assert_eq!(link.arguments.as_deref(), Some("/c hidden"));
+        assert_eq!((link.lost_at, link.len), (None, bytes.len()));
+        assert!(matches!(link.faults[..], [FormatError::Limit { value: 1693, .. }]));
+
+        // A text that really is that long, in a link that is sound only so.
+        let mut bytes = header(0x08 | 0x20 | UNICODE);
+        let long = "..\\".repeat(110);
+        bytes.extend(string(&long));
+        bytes.extend(string("-x"));
+        bytes.extend(tracker());
+        bytes.extend([0; 4]);
+        let link = read(&bytes, 0).unwrap();
+        assert_eq!(link.relative_path, Some(long));
+        assert_eq!(link.arguments.as_deref(), Some("-x"));
+        assert_eq!(link.lost_at, None);
     }
 
     #[test]
