@@ -12,6 +12,8 @@
 
 mod artifact;
 mod prefetch;
+pub mod lnk_files;
+mod shell_link;
 
 pub use artifact::{
     Artifact, ArtifactError, Completion, EntryInput, FileInput, KeyInput, Limits, Out, Reads, Record, VolumeInput,
@@ -22,6 +24,7 @@ use crate::model::Schema;
 
 /// Every artifact, in the order in which equal instants are listed.
 pub static ARTIFACTS: &[&Artifact] = &[&prefetch::PREFETCH];
+pub static ARTIFACTS: &[&Artifact] = &[&lnk_files::ARTIFACT];
 
 /// The artifact of that name.
 pub fn by_name(name: &str) -> Option<&'static Artifact> {

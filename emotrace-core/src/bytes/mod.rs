@@ -12,6 +12,7 @@
 
 mod cursor;
 mod error;
+pub mod fields;
 mod read_at;
 pub mod text;
 

@@ -43,9 +43,15 @@ pub fn to_utf16(text: &str) -> Vec<u16> {
     units
 }
 
-/// Text from one-byte characters up to the first NUL. Bytes from 0x80 are read as Windows-1252 where it names a
-/// character: without the host's code page this is a reading, not a fact.
+/// Text from one-byte characters up to the first NUL, read as [`from_ansi`] reads them.
 pub fn from_ansi_until_nul(bytes: &[u8]) -> String {
+    let end = bytes.iter().position(|b| *b == 0).unwrap_or(bytes.len());
+    from_ansi(bytes.get(..end).unwrap_or_default())
+}
+
+/// Text from one-byte characters. Bytes from 0x80 are read as Windows-1252 where it names a
+/// character: without the host's code page this is a reading, not a fact.
+pub fn from_ansi(bytes: &[u8]) -> String {
     /// Windows-1252, 0x80 to 0x9f. Source: Microsoft, code page 1252. Five places are not assigned.
     const UPPER: [char; 32] = [
         '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž', '\u{8f}', '\u{90}', '‘',
@@ -53,7 +59,6 @@ pub fn from_ansi_until_nul(bytes: &[u8]) -> String {
     ];
     bytes
         .iter()
-        .take_while(|b| **b != 0)
         .map(|b| match b {
             0x80..=0x9f => UPPER.get(usize::from(b & 0x1f)).copied().unwrap_or(char::REPLACEMENT_CHARACTER),
             b => char::from(*b),

@@ -20,3 +20,8 @@ pub mod mam;
 pub mod prefetch;
 pub mod regf;
 pub mod xpress;
+pub mod lnk;
+pub mod property_store;
+pub mod regf;
+pub mod shell_item;
+pub mod shell_names;
