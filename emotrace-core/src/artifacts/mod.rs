@@ -11,8 +11,8 @@
 )]
 
 mod artifact;
+mod lnk_files;
 mod prefetch;
-pub mod lnk_files;
 mod shell_link;
 
 pub use artifact::{
@@ -23,8 +23,11 @@ pub use artifact::{
 use crate::model::Schema;
 
 /// Every artifact, in the order in which equal instants are listed.
-pub static ARTIFACTS: &[&Artifact] = &[&prefetch::PREFETCH];
-pub static ARTIFACTS: &[&Artifact] = &[&lnk_files::ARTIFACT];
+#[rustfmt::skip]
+pub static ARTIFACTS: &[&Artifact] = &[
+    &prefetch::PREFETCH,
+    &lnk_files::ARTIFACT,
+];
 
 /// The artifact of that name.
 pub fn by_name(name: &str) -> Option<&'static Artifact> {

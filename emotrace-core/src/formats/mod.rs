@@ -13,15 +13,14 @@
 
 pub mod fixup;
 pub mod index;
+pub mod lnk;
 pub mod lznt1;
+pub mod mam;
 pub mod mft;
 pub mod ntfs_boot;
-pub mod mam;
 pub mod prefetch;
-pub mod regf;
-pub mod xpress;
-pub mod lnk;
 pub mod property_store;
 pub mod regf;
 pub mod shell_item;
 pub mod shell_names;
+pub mod xpress;
