@@ -4,7 +4,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
-const SHARDS: usize = 16;
+const SHARDS: u64 = 16;
 
 /// A cache of chunks by number.
 #[derive(Debug)]
@@ -31,12 +31,11 @@ struct Cached {
 impl ChunkCache {
     pub(super) fn new(bytes: usize) -> Self {
         let shards = (0..SHARDS).map(|_| Mutex::default()).collect();
-        Self { shards, limit: bytes / SHARDS }
+        Self { shards, limit: usize::try_from(bytes as u64 / SHARDS).unwrap_or(usize::MAX) }
     }
 
     fn shard(&self, chunk: u64) -> Option<&Mutex<Shard>> {
-        // The remainder is below 16.
-        self.shards.get((chunk % SHARDS as u64) as usize)
+        self.shards.get(usize::try_from(chunk % SHARDS).ok()?)
     }
 
     pub(super) fn get(&self, chunk: u64) -> Option<Arc<[u8]>> {

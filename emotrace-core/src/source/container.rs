@@ -68,7 +68,10 @@ pub(super) fn recognise(file: &impl ReadAt) -> Option<Container> {
             return Some(Container { what: "a fixed VHD virtual disk", advice: QEMU });
         }
         if footer.starts_with(b"koly") {
-            return Some(Container { what: "a DMG disk image (Apple)", advice: "convert it first: hdiutil or qemu-img" });
+            return Some(Container {
+                what: "a DMG disk image (Apple)",
+                advice: "convert it first: hdiutil or qemu-img",
+            });
         }
     }
     None

@@ -258,10 +258,9 @@ mod tests {
         let good = stored(Algorithm::Md5, "900150983cd24fb0d6963f7d28e17f72");
         let bad = stored(Algorithm::Sha1, "0000000000000000000000000000000000000001");
         let gap = Gap { start: 0, len: 1, reason: GapReason::BadChunk };
-        let outcome =
-            |stored: &[StoredHash], gaps: &[Gap]| Verification::compare(digests(), stored, gaps, 3).outcome;
+        let outcome = |stored: &[StoredHash], gaps: &[Gap]| Verification::compare(digests(), stored, gaps, 3).outcome;
         assert_eq!(outcome(&[], &[]), Outcome::NotStored);
-        assert_eq!(outcome(&[good.clone()], &[]), Outcome::Matches);
+        assert_eq!(outcome(std::slice::from_ref(&good), &[]), Outcome::Matches);
         assert_eq!(outcome(&[good, bad.clone()], &[]), Outcome::Differs);
         assert_eq!(outcome(&[bad], &[gap]), Outcome::Incomplete);
         assert_eq!(outcome(&[], &[gap]), Outcome::Incomplete);

@@ -357,11 +357,7 @@ fn without_doubles(paths: &[PathBuf]) -> Vec<PathBuf> {
 }
 
 /// Opens an EWF image: the given files that are segments, and what lies beside them.
-fn open_ewf(
-    files: Vec<EvidenceFile>,
-    numbers: &[Option<u64>],
-    limits: &SourceLimits,
-) -> Result<Source, SourceError> {
+fn open_ewf(files: Vec<EvidenceFile>, numbers: &[Option<u64>], limits: &SourceLimits) -> Result<Source, SourceError> {
     let mut segments = Vec::new();
     let mut left_out = Vec::new();
     let mut known: Vec<PathBuf> = files.iter().map(|f| f.path().to_owned()).collect();
@@ -471,9 +467,7 @@ fn refuse(file: &EvidenceFile) -> Result<(), SourceError> {
         return Err(SourceError::Empty { path: file.path().to_owned() });
     }
     match container::recognise(file) {
-        Some(c) => {
-            Err(SourceError::Unsupported { path: file.path().to_owned(), what: c.what, advice: c.advice })
-        }
+        Some(c) => Err(SourceError::Unsupported { path: file.path().to_owned(), what: c.what, advice: c.advice }),
         None => Ok(()),
     }
 }

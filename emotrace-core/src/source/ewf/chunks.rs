@@ -131,6 +131,9 @@ impl<F: ReadAt> Finder<'_, F> {
             Ok(run) => self.take(run, section),
             Err(TableError { problem, count }) => {
                 self.out.notes.push((section.offset, problem));
+                if section.kind == Kind::Table2 && self.last.is_some() {
+                    return; // The table that it mirrors is good.
+                }
                 self.count = self.count.or(count);
                 // Without a `sectors` section before it, the table may hold the chunks itself.
                 let len = section.end.saturating_sub(section.start);
@@ -205,8 +208,9 @@ impl<F: ReadAt> Finder<'_, F> {
         for area in &areas {
             let mut walk = Walk::new(self.file, self.index, area, self.chunk_size);
             walk.run();
-            // Bytes where a descriptor was lost need not hold chunks at all.
-            if area.kind == Kind::Sectors || walk.found() || !certain {
+            // Bytes where a descriptor was lost need not hold chunks at all; short ones without a chunk do not.
+            let roomy = area.end.saturating_sub(area.start) > self.chunk_size as u64;
+            if area.kind == Kind::Sectors || walk.found() || (roomy && !certain) {
                 pieces.append(&mut walk.pieces);
             }
         }
@@ -217,7 +221,7 @@ impl<F: ReadAt> Finder<'_, F> {
             return;
         }
         let found: u64 = pieces.iter().map(|p| if let Piece::Run(run) = p { run.count() } else { 0 }).sum();
-        if let Some(area) = areas.first() {
+        if let Some(area) = areas.first().filter(|_| !pieces.is_empty()) {
             let problem = format!("no good table for the chunks here; {found} were found by walking");
             self.out.notes.push((area.offset, problem));
         }
@@ -353,6 +357,8 @@ struct Walk<'a, F> {
     place: u64,
     end: u64,
     cut: bool,
+    /// True for a `sectors` section, false for bytes whose descriptor is lost.
+    certain: bool,
     /// Bytes of the file from `buf_start`.
     buf: Vec<u8>,
     buf_start: u64,
@@ -373,6 +379,7 @@ impl<'a, F: ReadAt> Walk<'a, F> {
             place: area.start,
             end: area.end,
             cut: area.cut,
+            certain: area.kind == Kind::Sectors,
             buf: Vec::new(),
             buf_start: 0,
             inflated: vec![0; chunk_size],
@@ -393,16 +400,17 @@ impl<'a, F: ReadAt> Walk<'a, F> {
                 self.place = self.place.saturating_add(len);
                 continue;
             }
-            // An uncompressed chunk that is damaged has the length of a whole one.
-            let whole = self.place.saturating_add(self.chunk_size as u64).saturating_add(4);
-            if whole < self.end && self.chunk_at(whole).is_some() {
-                self.pieces.push(Piece::Hole { count: Some(1), reason: GapReason::BadChunk });
-                self.place = whole;
-                continue;
-            }
-            let next = self.next_compressed();
+            // Damaged uncompressed chunks have the length of whole ones, so the next good chunk is some of them away. If a
+            // good chunk comes before that, some of the damaged ones were compressed and their number is not known.
+            let aligned = self.next_aligned();
+            let limit = aligned.map_or(self.end, |(place, _)| place);
+            let (next, count) = match (self.next_unaligned(limit), aligned) {
+                (Some(place), _) => (Some(place), None),
+                (None, Some((place, count))) => (Some(place), Some(count)),
+                (None, None) => (None, None),
+            };
             let reason = if next.is_none() && self.cut { GapReason::FileCut } else { GapReason::BadChunk };
-            self.pieces.push(Piece::Hole { count: None, reason });
+            self.pieces.push(Piece::Hole { count, reason });
             self.place = next.unwrap_or(self.end);
         }
         if self.cut && !matches!(self.pieces.last(), Some(Piece::Hole { count: None, .. })) {
@@ -438,6 +446,12 @@ impl<'a, F: ReadAt> Walk<'a, F> {
         self.buf_start = place;
     }
 
+    /// Header and volume sections look like a short chunk: a zlib stream, or bytes and their Adler-32. Where it is not
+    /// sure that chunks lie here, a short one is believed behind a whole one only.
+    fn may_be_short(&self) -> bool {
+        self.certain || matches!(self.pieces.last(), Some(Piece::Run(_)))
+    }
+
     /// A compressed chunk may be longer than the data, but not by much: deflate stores what it can't compress.
     fn longest(&self) -> usize {
         longest_stored(self.chunk_size)
@@ -453,6 +467,9 @@ impl<'a, F: ReadAt> Walk<'a, F> {
         let left = usize::try_from(self.end.saturating_sub(place)).unwrap_or(usize::MAX);
         // The last chunk of the media may be shorter; it then ends where the area does.
         let data = self.chunk_size.min(left.checked_sub(4)?);
+        if data < self.chunk_size && !self.may_be_short() {
+            return None;
+        }
         let (content, rest) = bytes.split_at_checked(data)?;
         let stored = u32::from_le_bytes(*rest.first_chunk::<4>()?);
         (data > 0 && adler2::adler32_slice(content) == stored).then_some((data.saturating_add(4) as u64, false))
@@ -477,7 +494,8 @@ impl<'a, F: ReadAt> Walk<'a, F> {
         self.zlib.reset(true);
         let status = self.zlib.decompress(bytes, &mut self.inflated, FlushDecompress::Finish);
         let (len, gave) = (self.zlib.total_in(), self.zlib.total_out());
-        let whole = gave == self.chunk_size as u64 || place.saturating_add(len) == self.end;
+        let last = place.saturating_add(len) == self.end && self.may_be_short();
+        let whole = gave == self.chunk_size as u64 || last;
         if matches!(status, Ok(Status::StreamEnd)) && gave > 0 && whole {
             return Some(len);
         }
@@ -485,17 +503,85 @@ impl<'a, F: ReadAt> Walk<'a, F> {
         None
     }
 
-    /// The next place where a whole compressed chunk begins.
-    fn next_compressed(&mut self) -> Option<u64> {
+    /// The next good chunk a number of whole uncompressed chunks away, and that number.
+    fn next_aligned(&mut self) -> Option<(u64, u64)> {
+        let step = (self.chunk_size as u64).saturating_add(4);
+        let mut place = self.place;
+        for count in 1u64.. {
+            place = place.saturating_add(step);
+            if place >= self.end || self.budget == 0 {
+                return None;
+            }
+            if self.chunk_at(place).is_some() {
+                return Some((place, count));
+            }
+        }
+        None
+    }
+
+    /// The next place before `limit` where a whole chunk begins, at any byte.
+    fn next_unaligned(&mut self, limit: u64) -> Option<u64> {
+        let size = self.chunk_size as u64;
+        let mut rolling: Option<Rolling> = None;
         let mut place = self.place.saturating_add(1);
-        while place < self.end && self.budget > 0 {
+        while place < limit && self.budget > 0 {
             self.load(place);
             if self.compressed_at(place).is_some() {
                 return Some(place);
             }
+            let bytes = self.bytes_at(place)?;
+            if let Some((content, rest)) = bytes.split_at_checked(self.chunk_size) {
+                let sum = match (&mut rolling, content.last()) {
+                    (Some(sum), Some(last)) => sum.roll(*last),
+                    _ => rolling.insert(Rolling::new(content)),
+                };
+                sum.first = content.first().copied().unwrap_or(0);
+                let equal = rest.first_chunk::<4>().is_some_and(|b| u32::from_le_bytes(*b) == sum.value());
+                let behind = place.saturating_add(size).saturating_add(4);
+                // At so many places an Adler-32 fits by chance, so the chunk behind it must be good too.
+                if equal && (behind == self.end || self.chunk_at(behind).is_some()) {
+                    return Some(place);
+                }
+            }
             place = place.saturating_add(1);
         }
         None
+    }
+}
+
+/// An Adler-32 over a window that moves on byte by byte.
+struct Rolling {
+    low: u64,
+    high: u64,
+    len: u64,
+    /// The byte that leaves the window next.
+    first: u8,
+}
+
+impl Rolling {
+    /// The modulus of Adler-32 (RFC 1950).
+    const MODULUS: u64 = 65_521;
+
+    fn new(window: &[u8]) -> Self {
+        let sum = adler2::adler32_slice(window);
+        Self { low: (sum & 0xffff).into(), high: (sum >> 16).into(), len: window.len() as u64, first: 0 }
+    }
+
+    /// Takes the next byte in and the first one out: with n bytes, low' = low - out + in and
+    /// high' = high - n * out + low' - 1.
+    fn roll(&mut self, last: u8) -> &mut Self {
+        let out = u64::from(self.first);
+        let minus = Self::MODULUS.saturating_sub(out);
+        self.low = self.low.saturating_add(minus).saturating_add(last.into()) % Self::MODULUS;
+        let weight = self.len.saturating_mul(out) % Self::MODULUS;
+        let high = self.high.saturating_add(Self::MODULUS).saturating_sub(weight);
+        self.high = high.saturating_add(self.low).saturating_add(Self::MODULUS).saturating_sub(1) % Self::MODULUS;
+        self
+    }
+
+    fn value(&self) -> u32 {
+        // Both halves are below the modulus, so they fit 16 bits each.
+        u32::try_from(self.high << 16 | self.low).unwrap_or(0)
     }
 }
 
@@ -621,6 +707,17 @@ mod tests {
     fn without_a_total_only_the_front_has_a_place() {
         let map = ChunkMap::number(vec![run(10), hole(None), run(5)], None);
         assert_eq!((firsts(&map), map.unplaced, map.total), (vec![0], 5, 10));
+    }
+
+    #[test]
+    fn a_rolling_sum_is_the_sum_of_its_window() {
+        let bytes: Vec<u8> = (0..5000u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+        let mut sum = Rolling::new(&bytes[..1024]);
+        for start in 1..3000 {
+            sum.first = bytes[start - 1];
+            sum.roll(bytes[start + 1023]);
+            assert_eq!(sum.value(), adler2::adler32_slice(&bytes[start..start + 1024]));
+        }
     }
 
     /// Three chunks before 2 GiB, two after it, as EnCase 6.7.1 writes them.

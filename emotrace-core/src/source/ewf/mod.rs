@@ -27,6 +27,9 @@ use chunks::{ChunkMap, Piece, Stored, longest_stored};
 use section::{Ending, Hashes, Kind, Media};
 pub(super) use set::segment_number;
 
+/// Missing segments are listed one by one up to this many in a row.
+const MOST_MISSING_LISTED: usize = 100;
+
 /// An EWF1 image.
 #[derive(Debug)]
 pub(super) struct EwfImage {
@@ -100,10 +103,13 @@ impl EwfImage {
         if stored > map.total {
             issue(
                 &mut facts,
-                format!("the tables name {stored} chunks, the volume section {}; those behind its end are left out", map.total),
+                format!(
+                    "the tables name {stored} chunks, the volume section {}; those behind its end are left out",
+                    map.total
+                ),
             );
         }
-        let image = Self {
+        let mut image = Self {
             files: set.segments.into_iter().map(|s| s.file).collect(),
             chunk_size,
             len,
@@ -112,32 +118,45 @@ impl EwfImage {
             cache: ChunkCache::new(limits.cache),
             scratch: Mutex::default(),
         };
+        if let Some(held) = image.last_chunk_len() {
+            let before = image.map.total.saturating_sub(1).saturating_mul(chunk_size);
+            let expected = len.saturating_sub(before);
+            if media.sectors == 0 {
+                image.len = before.saturating_add(held);
+            } else if held > expected && held < chunk_size {
+                issue(
+                    &mut facts,
+                    format!(
+                        "the last chunk holds {} bytes more than the media has sectors for; the stored hashes may cover \
+                         them, and then differ from those of the media",
+                        held.saturating_sub(expected)
+                    ),
+                );
+            }
+        }
         image.note_known_gaps();
-        let len = image.true_len(media.sectors == 0);
-        facts.size = len;
-        facts.tail = len % 512;
-        Ok((Self { len, ..image }, facts))
+        facts.size = image.len;
+        facts.tail = image.len % 512;
+        Ok((image, facts))
     }
 
     pub(super) fn gaps(&self) -> Vec<Gap> {
         self.gaps.list()
     }
 
-    /// Where the volume section does not say how many sectors there are, the last chunk does by its length.
-    fn true_len(&self, unknown: bool) -> u64 {
-        let Some(last) = self.map.total.checked_sub(1).filter(|_| unknown) else { return self.len };
-        let Some((file, stored)) = self.map.find(last) else { return self.len };
-        let mut data = vec![0; usize::try_from(self.chunk_size).unwrap_or(0)];
-        let len = if stored.compressed {
-            let mut scratch = self.take_scratch();
-            let read = self.load(file, stored, longest_stored(data.len()), &mut scratch);
-            let len = read.ok().and_then(|()| inflate(&mut scratch, &mut data));
-            self.give_back(scratch);
-            len.map_or(self.chunk_size, |len| len as u64)
-        } else {
-            stored.len.saturating_sub(4).min(self.chunk_size)
-        };
-        last.saturating_mul(self.chunk_size).saturating_add(len)
+    /// How many bytes the last chunk holds. Some writers pad it to the full size; ewfacquire keeps, and hashes, the end of
+    /// an input that is no whole number of sectors, but does not count it in the size of the media.
+    fn last_chunk_len(&self) -> Option<u64> {
+        let (file, stored) = self.map.find(self.map.total.checked_sub(1)?)?;
+        if !stored.compressed {
+            return Some(stored.len.saturating_sub(4).min(self.chunk_size));
+        }
+        let mut data = vec![0; usize::try_from(self.chunk_size).ok()?];
+        let mut scratch = self.take_scratch();
+        let read = self.load(file, stored, longest_stored(data.len()), &mut scratch);
+        let len = read.ok().and_then(|()| inflate(&mut scratch, &mut data));
+        self.give_back(scratch);
+        Some(len? as u64)
     }
 
     /// Gaps that are known without reading a chunk: holes in the numbering and chunks behind the end of their file.
@@ -243,16 +262,19 @@ impl EwfImage {
             let len = if data.len() == full {
                 inflate(scratch, data)
             } else {
-                // Some writers pad the last chunk of the media to the full size.
-                let mut padded = vec![0; full];
-                let len = inflate(scratch, &mut padded);
-                data.copy_from_slice(padded.get(..data.len()).unwrap_or_default());
-                len.map(|len| if len == full { data.len() } else { len })
+                // The last chunk of the media may hold more than the media (see `last_chunk_len`).
+                let mut whole = vec![0; full];
+                let len = inflate(scratch, &mut whole);
+                data.copy_from_slice(whole.get(..data.len()).unwrap_or_default());
+                len.map(|len| if len > data.len() { data.len() } else { len })
             };
             return if len == Some(data.len()) { Ok(()) } else { Err(self.why(file, stored)) };
         }
-        let padded = stored.len == (full as u64).saturating_add(4);
-        let len = if padded { full } else { data.len() };
+        let mut len = data.len();
+        if len < full {
+            let held = usize::try_from(stored.len.saturating_sub(4)).unwrap_or(usize::MAX);
+            len = held.clamp(len, full);
+        }
         self.load(file, stored, len.saturating_add(4), scratch)?;
         let (content, rest) = scratch.stored.split_at_checked(len).ok_or(self.why(file, stored))?;
         let checksum = rest.first_chunk::<4>().ok_or(self.why(file, stored))?;
@@ -326,16 +348,23 @@ fn find_chunks(segments: &[set::Segment], chunk_size: u64, facts: &mut SourceFac
     for (index, segment) in segments.iter().enumerate() {
         if next < segment.number {
             pieces.push(Piece::Hole { count: None, reason: GapReason::MissingSegment });
-        }
-        while next < segment.number {
-            facts.segments.push(Segment { number: next, name: None, size: None });
-            issue(facts, format!("segment {next} is missing"));
-            next = next.saturating_add(1);
+            let last = segment.number.saturating_sub(1);
+            let which =
+                if next == last { format!("segment {next} is") } else { format!("segments {next} to {last} are") };
+            issue(facts, format!("{which} missing"));
+            // A damaged number may stand for thousands; the issue names them all.
+            let listed = (next..segment.number).take(MOST_MISSING_LISTED);
+            facts.segments.extend(listed.map(|number| Segment { number, name: None, size: None }));
         }
         next = segment.number.saturating_add(1);
         let (file, name) = (&segment.file, segment.file.name());
         facts.segments.push(Segment { number: segment.number, name: Some(name.clone()), size: Some(file.len()) });
         let found = chunks::find(file, index, &segment.sections, chunk_len);
+        if segment.first_by_content {
+            let error =
+                "the file's header does not say that it is segment 1, but only the first holds headers".to_owned();
+            facts.issues.push(SourceIssue { file: Some(name.clone()), offset: Some(9), error });
+        }
         for (offset, error) in segment.sections.notes.iter().cloned().chain(found.notes) {
             facts.issues.push(SourceIssue { file: Some(name.clone()), offset: Some(offset), error });
         }
@@ -430,9 +459,9 @@ fn read_facts(segment: &set::Segment, media: &Media, facts: &mut SourceFacts) {
     }
     for section in segment.sections.of(Kind::Session) {
         match section.content(&segment.file).and_then(|bytes| section::parse_sessions(&bytes, section.offset)) {
-            Ok(tracks) => facts
-                .sessions
-                .extend(tracks.into_iter().map(|(first_sector, audio)| Session { first_sector, audio })),
+            Ok(tracks) => {
+                facts.sessions.extend(tracks.into_iter().map(|(first_sector, audio)| Session { first_sector, audio }))
+            }
             Err(problem) => problems.push(problem),
         }
     }

@@ -271,7 +271,7 @@ fn find_descriptor(file: &impl ReadAt, from: u64) -> Option<u64> {
                 return Some(offset);
             }
         }
-        let step = n.saturating_sub(DESCRIPTOR as usize - 1);
+        let step = n.saturating_sub((DESCRIPTOR as usize).saturating_sub(1));
         if step == 0 {
             return None;
         }
@@ -359,6 +359,11 @@ impl Media {
     /// Bytes in a chunk, 0 if the fields make no sense.
     pub(super) fn chunk_size(&self) -> u64 {
         u64::from(self.sectors_per_chunk).saturating_mul(self.bytes_per_sector.into())
+    }
+
+    /// True if the number of chunks is the one that the sectors need.
+    pub(super) fn agrees(&self) -> bool {
+        self.sectors_per_chunk > 0 && self.sectors.div_ceil(self.sectors_per_chunk.into()) == u64::from(self.chunks)
     }
 }
 

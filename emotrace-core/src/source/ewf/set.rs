@@ -14,8 +14,10 @@ pub(super) struct Segment {
     pub(super) number: u64,
     pub(super) file: EvidenceFile,
     pub(super) sections: Sections,
-    /// The first facts of the media in it that are whole.
+    /// The first facts of the media in it that are whole and do not contradict themselves.
     pub(super) media: Option<Media>,
+    /// True if the number was corrected to 1: header sections stand in the first segment only.
+    pub(super) first_by_content: bool,
 }
 
 /// The segments of one set, by number, each number once.
@@ -40,14 +42,15 @@ pub(in super::super) fn segment_number(file: &EvidenceFile) -> Option<u64> {
 impl Segment {
     fn read(mut file: EvidenceFile, number: u64, held: usize) -> Self {
         let sections = Sections::read(&file);
-        let media = sections
-            .of(Kind::Media)
-            .filter_map(|s| Media::parse(&s.content(&file).ok()?, s.offset).ok())
-            .find(|media| media.chunk_size() > 0);
+        let facts = |s: &section::Section| Media::parse(&s.content(&file).ok()?, s.offset).ok();
+        let whole: Vec<Media> = sections.of(Kind::Media).filter_map(facts).filter(|m| m.chunk_size() > 0).collect();
+        let media = whole.iter().find(|m| m.agrees()).or(whole.first()).cloned();
         if held >= MAX_OPEN {
             file.release();
         }
-        Self { number, file, sections, media }
+        let headed = [Kind::Header, Kind::Header2].into_iter().any(|kind| sections.of(kind).next().is_some());
+        let first_by_content = headed && number != 1;
+        Self { number: if headed { 1 } else { number }, file, sections, media, first_by_content }
     }
 
     /// Whether another file is of the same set; `None` if nothing in them tells.
