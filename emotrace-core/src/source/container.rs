@@ -59,22 +59,28 @@ pub(super) fn recognise(file: &impl ReadAt) -> Option<Container> {
             if aff4 { ("an AFF4 image", "export it as raw with an AFF4 tool") } else { ("a ZIP archive", UNPACK) };
         return Some(Container { what, advice });
     }
-    // A fixed VHD is the disk followed by a footer; a dynamic one begins with a copy of it (see above).
-    let mut footer = [0u8; 8];
+    // A DMG is known by its last sector.
+    let mut footer = [0u8; 4];
     if let Some(place) = file.len().checked_sub(512)
-        && read_up_to(file, place, &mut footer).ok()? == 8
+        && read_up_to(file, place, &mut footer).ok()? == footer.len()
+        && &footer == b"koly"
     {
-        if &footer == b"conectix" {
-            return Some(Container { what: "a fixed VHD virtual disk", advice: QEMU });
-        }
-        if footer.starts_with(b"koly") {
-            return Some(Container {
-                what: "a DMG disk image (Apple)",
-                advice: "convert it first: hdiutil or qemu-img",
-            });
-        }
+        return Some(Container { what: "a DMG disk image (Apple)", advice: QEMU });
     }
     None
+}
+
+/// Length of the footer behind a fixed VHD. Such a file is the disk's bytes and this footer, so it is read as raw without
+/// it. (A dynamic VHD begins with a copy of its footer and is refused above.)
+pub(super) const VHD_FOOTER: u64 = 512;
+
+/// True if a sector is the footer of a fixed VHD: `conectix`, disk type 2 at 60, and at 64 the complement of the sum of
+/// all other bytes. Source: Microsoft, "Virtual Hard Disk Image Format Specification".
+pub(super) fn is_fixed_vhd_footer(sector: &[u8; 512]) -> bool {
+    let stored = sector.get(64..68).and_then(|b| b.first_chunk::<4>()).map(|b| u32::from_be_bytes(*b));
+    let others = sector.iter().enumerate().filter(|(i, _)| !(64..68).contains(i));
+    let sum = others.fold(0u32, |sum, (_, byte)| sum.wrapping_add(u32::from(*byte)));
+    sector.starts_with(b"conectix") && sector.get(60..64) == Some(&[0, 0, 0, 2]) && stored == Some(!sum)
 }
 
 #[cfg(test)]
@@ -91,9 +97,7 @@ mod tests {
         assert_eq!(name(padded(b"KDMV\x01\0\0\0")), Some("a VMDK virtual disk"));
         assert_eq!(name(padded(b"EVF2\r\n\x81\0")), Some("an EWF2 image (Ex01)"));
         assert_eq!(name(padded(b"PK\x03\x04")), Some("a ZIP archive"));
-        let mut vhd = vec![0; 2048];
-        vhd[1536..1544].copy_from_slice(b"conectix");
-        assert_eq!(name(vhd), Some("a fixed VHD virtual disk"));
+        assert_eq!(name(padded(b"conectix")), Some("a VHD virtual disk"));
         let mut aff4 = padded(b"PK\x03\x04");
         aff4[30..51].copy_from_slice(b"container.description");
         assert_eq!(name(aff4), Some("an AFF4 image"));

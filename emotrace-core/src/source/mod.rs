@@ -454,8 +454,12 @@ fn open_raw(files: Vec<EvidenceFile>) -> Result<Source, SourceError> {
         segments.push(Segment { number: number.saturating_add(1), name: Some(file.name()), size: Some(file.len()) });
     }
     let kind = if segments.len() > 1 { SourceKind::SplitRaw } else { SourceKind::Raw };
-    let (image, notes) = RawImage::new(opened);
-    notes.into_iter().for_each(note);
+    let (mut image, notes) = RawImage::new(opened);
+    notes.into_iter().for_each(&mut note);
+    if image.last_sector().is_some_and(|sector| container::is_fixed_vhd_footer(&sector)) {
+        image.shorten(container::VHD_FOOTER);
+        note("the last 512 bytes are the footer of a fixed VHD and no part of the disk".to_owned());
+    }
     let size = image.len();
     let facts = SourceFacts { segments, issues, ..SourceFacts::new(kind, size) };
     Ok(Source { image: Image::Raw(image), facts })
@@ -494,3 +498,6 @@ impl SourceFacts {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

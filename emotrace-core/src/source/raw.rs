@@ -75,6 +75,18 @@ impl RawImage {
         self.parts.push(Part { start, len, file });
     }
 
+    /// Leaves bytes at the end out: they are no part of the media.
+    pub(super) fn shorten(&mut self, by: u64) {
+        self.len = self.len.saturating_sub(by);
+    }
+
+    /// The last sector, if there is more than that.
+    pub(super) fn last_sector(&self) -> Option<[u8; 512]> {
+        let mut sector = [0; 512];
+        let start = self.len.checked_sub(512).filter(|start| *start > 0)?;
+        (self.fill(start, &mut sector) == sector.len()).then_some(sector)
+    }
+
     pub(super) fn gaps(&self) -> Vec<Gap> {
         self.gaps.list()
     }
@@ -100,7 +112,8 @@ impl RawImage {
         let behind = self.parts.partition_point(|p| p.start <= offset);
         let Some(part) = behind.checked_sub(1).and_then(|i| self.parts.get(i)) else { return 0 };
         let within = offset.saturating_sub(part.start);
-        let left = usize::try_from(part.len.saturating_sub(within)).unwrap_or(usize::MAX);
+        let left = part.len.saturating_sub(within).min(self.len.saturating_sub(offset));
+        let left = usize::try_from(left).unwrap_or(usize::MAX);
         let n = left.min(buf.len());
         let Some(buf) = buf.get_mut(..n) else { return 0 };
         let filled = match &part.file {
