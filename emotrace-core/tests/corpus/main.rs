@@ -4,6 +4,7 @@
 //! every test here is listed as ignored; none counts as passed.
 
 mod prefetch;
+mod source;
 
 use std::path::{Path, PathBuf};
 
@@ -14,6 +15,7 @@ type Case = (&'static str, fn(&Path));
 
 /// One list per module; a new module adds its line here.
 const CASES: &[&[Case]] = &[prefetch::CASES];
+const CASES: &[&[Case]] = &[source::CASES];
 
 fn corpus() -> Option<PathBuf> {
     let place = match std::env::var_os("EMOTRACE_CORPUS") {
