@@ -215,7 +215,13 @@ impl Walk<'_> {
                 });
             }
         }
-        if let Some(own) = header.number.filter(|own| u64::from(*own) != number & 0xffff_ffff) {
+        let draft = self.volume.entry_from(number, &record, self.issue);
+        // Records are formatted ahead of their use: no attribute, nothing to tell.
+        if draft.blank && draft.entry.deleted {
+            return;
+        }
+        // Some formatters leave the number of reserved records at 0.
+        if let Some(own) = header.number.filter(|own| *own != 0 && u64::from(*own) != number & 0xffff_ffff) {
             (self.issue)(FileSystemIssue {
                 record: Some(number),
                 offset: Some(offset),
@@ -223,11 +229,7 @@ impl Walk<'_> {
                 error: format!("the record says that it is number {own}"),
             });
         }
-        let draft = self.volume.entry_from(number, &record, self.issue);
-        // Windows formats records ahead of their use: no attribute, nothing to tell.
-        if !(draft.blank && draft.entry.deleted) {
-            (self.visit)(draft.entry);
-        }
+        (self.visit)(draft.entry);
     }
 
     /// True if the base of an extension record names it: then it is a part of that entry.
