@@ -16,4 +16,6 @@ pub mod index;
 pub mod lznt1;
 pub mod mft;
 pub mod ntfs_boot;
+#[cfg(test)]
+pub(crate) mod ntfs_samples;
 pub mod regf;
