@@ -16,6 +16,7 @@
 //! | node 0 | 4 | offset of the first entry, from the node head |
 //! | node 4 | 4 | end of the entries |
 //! | node 8 | 4 | end of the space for entries |
+//! | node 12 | 1 | 1 = has children |
 //! | entry 0 | 8 | MFT reference in a directory, else offset and length of the data |
 //! | entry 8 | 2 | length of the entry |
 //! | entry 10 | 2 | length of the key |

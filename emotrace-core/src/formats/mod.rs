@@ -16,6 +16,7 @@ pub mod index;
 pub mod lznt1;
 pub mod mft;
 pub mod ntfs_boot;
+pub mod ntfs_crate;
 #[cfg(test)]
 pub(crate) mod ntfs_samples;
 pub mod regf;

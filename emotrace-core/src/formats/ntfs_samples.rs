@@ -202,6 +202,8 @@ fn node(entries: &[Vec<u8>], first: u32, space: u32) -> Vec<u8> {
     put(&mut data, 0, &first.to_le_bytes());
     put(&mut data, 4, &(first + len as u32).to_le_bytes());
     put(&mut data, 8, &space.to_le_bytes());
+    // 1 = has children.
+    data[12] = u8::from(entries.iter().any(|entry| entry[12] & 1 != 0));
     data.resize(first as usize, 0);
     data.extend(entries.concat());
     data
