@@ -16,6 +16,7 @@
 //! | node 0 | 4 | offset of the first entry, from the node head |
 //! | node 4 | 4 | end of the entries |
 //! | node 8 | 4 | end of the space for entries |
+//! | node 12 | 1 | 1 = has children |
 //! | entry 0 | 8 | MFT reference in a directory, else offset and length of the data |
 //! | entry 8 | 2 | length of the entry |
 //! | entry 10 | 2 | length of the key |
@@ -183,4 +184,76 @@ fn entry(data: &[u8], offset: u64) -> Result<(IndexEntry<'_>, bool), FormatError
         if last { Some(Default::default()) } else { data.get(ENTRY_HEADER..ENTRY_HEADER.saturating_add(key_length)) };
     let key = key.ok_or_else(|| bad("length of an index key", key_length, "not within the entry"))?;
     Ok((IndexEntry { reference, key, data, child, offset }, last))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::ntfs_samples::{self as samples, Random, index_entry, reference};
+    use super::*;
+
+    #[test]
+    fn a_root_with_a_child() {
+        let value =
+            samples::index_root(&[index_entry(reference(30, 2), Some(b"key"), Some(4)), index_entry(0, None, Some(8))]);
+        let (root, node) = IndexRoot::parse(&value, 0).unwrap();
+        assert_eq!(root, IndexRoot { key_type: 0x30, collation: 1, block_size: 1024 });
+        let entries: Vec<_> = node.entries().map(Result::unwrap).collect();
+        assert_eq!(entries.len(), 2);
+        assert_eq!(entries[0].reference, FileReference { record: 30, sequence: 2 });
+        assert_eq!((entries[0].key, entries[0].child, entries[0].offset), (&b"key"[..], Some(4), 32));
+        assert_eq!((entries[1].key, entries[1].child), (&b""[..], Some(8)));
+    }
+
+    #[test]
+    fn a_block_its_fixups_and_its_slack() {
+        let whole = samples::index_block(6, &[index_entry(1, Some(&[7; 500]), None), index_entry(0, None, None)]);
+        let mut bytes = whole.clone();
+        let node = Node::block(&mut bytes, 0x1000).unwrap();
+        assert_eq!((node.vcn, node.bad_fixup), (Some(6), false));
+        let entries: Vec<_> = node.entries().map(Result::unwrap).collect();
+        assert_eq!(entries[0].key, [7; 500], "the word at the stride's end is put back");
+        let (at, slack) = node.slack();
+        assert_eq!((at, slack.len()), (0x1000 + 48 + 520 + 16, 1024 - 584));
+
+        let mut torn = whole.clone();
+        torn[510] ^= 1;
+        assert!(Node::block(&mut torn, 0).unwrap().bad_fixup);
+        let mut strange = whole;
+        strange[0] = 0;
+        assert!(Node::block(&mut strange, 0).is_err());
+    }
+
+    #[test]
+    fn a_lying_entry_ends_the_node_with_its_place() {
+        for (at, value) in [(8, 0xff), (8, 3), (10, 0xff)] {
+            let mut bytes = samples::index_root(&[index_entry(1, Some(b"key"), None), index_entry(0, None, None)]);
+            bytes[32 + at] = value;
+            let (_, node) = IndexRoot::parse(&bytes, 0x100).unwrap();
+            let results: Vec<_> = node.entries().collect();
+            assert_eq!(results.len(), 1);
+            assert_eq!(results[0].as_ref().unwrap_err().offset(), 0x120);
+        }
+    }
+
+    #[test]
+    fn any_damage_ends_in_bounded_work() {
+        let entries: Vec<_> = (0..6).map(|n| index_entry(n, Some(&[n as u8; 70]), Some(n))).collect();
+        let whole = samples::index_block(0, &entries);
+        let mut random = Random(0x0dd0_b055);
+        for _ in 0..5000 {
+            let mut bytes = whole.clone();
+            for _ in 0..=random.below(5) {
+                let at = random.below(700);
+                bytes[at] = random.below(256) as u8;
+            }
+            bytes.truncate(random.below(2048).clamp(4, 1024));
+            if let Ok(node) = Node::block(&mut bytes, 0) {
+                assert!(node.entries().count() <= 64);
+                assert!(node.slack().1.len() <= 1024);
+            }
+            if let Ok((_, node)) = IndexRoot::parse(&bytes, 0) {
+                assert!(node.entries().count() <= 64);
+            }
+        }
+    }
 }

@@ -675,3 +675,214 @@ fn u32_at(data: &[u8], at: usize) -> Option<u32> {
 fn u64_at(data: &[u8], at: usize) -> Option<u64> {
     bytes(data, at).map(u64::from_le_bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::ntfs_samples::{self as samples, Extent, Head, Random};
+    use super::*;
+
+    fn sample() -> Vec<u8> {
+        let head = Head { number: 41, sequence: 7, flags: 1, base: 0 };
+        let data = Extent { name: "täg", highest: 9, allocated: 10_240, size: 9000, ..Extent::default() };
+        samples::record(
+            head,
+            &[
+                samples::standard_information(0x20),
+                samples::file_name(samples::reference(5, 5), "a.txt", 3),
+                samples::resident(attribute_type::DATA, "", b"hello"),
+                samples::extent(Extent { pairs: &[0x11, 0x0a, 0x10, 0], ..data }),
+            ],
+        )
+    }
+
+    #[test]
+    fn a_record_gives_its_head_and_attributes() {
+        let mut bytes = sample();
+        let record = Record::parse(&mut bytes, 0xa400).unwrap();
+        let header = record.header;
+        assert!(!header.bad_fixup && header.in_use() && !header.is_directory() && !header.is_extension());
+        assert_eq!((header.sequence, header.links, header.lsn, header.number), (7, 1, 77, Some(41)));
+        let attributes: Vec<_> = record.attributes().map(Result::unwrap).collect();
+        let kinds: Vec<_> = attributes.iter().map(|a| (a.type_code, a.id, a.name())).collect();
+        let expected =
+            [(0x10, 0, String::new()), (0x30, 1, String::new()), (0x80, 2, String::new()), (0x80, 3, "täg".into())];
+        assert_eq!(kinds, expected);
+        assert_eq!(attributes[0].offset, 0xa400 + 56);
+        assert_eq!(attributes[2].resident(), Some(&b"hello"[..]));
+        let Body::NonResident(part) = attributes[3].body else { panic!("resident") };
+        assert_eq!((part.highest_vcn, part.allocated, part.size, part.on_disk), (9, 10_240, 9000, None));
+        assert_eq!(part.runs(), (vec![Run { vcn: 0, clusters: 10, lcn: Some(16) }], None));
+    }
+
+    #[test]
+    fn times_stand_where_they_belong() {
+        let mut bytes = sample();
+        let record = Record::parse(&mut bytes, 0).unwrap();
+        let attributes: Vec<_> = record.attributes().map(Result::unwrap).collect();
+        let information = standard_information(attributes[0].resident().unwrap(), 0).unwrap();
+        let ticks = |t: MacbTimes| [t.created, t.modified, t.changed, t.accessed].map(|t| t.unwrap().filetime());
+        assert_eq!(ticks(information.times), [1, 2, 3, 4]);
+        assert_eq!(
+            (information.attributes, information.security_id, information.usn),
+            (0x20, Some(0x103), Some(0x2000))
+        );
+        let name = FileNameAttribute::parse(attributes[1].resident().unwrap(), 0).unwrap();
+        assert_eq!(ticks(name.times), [11, 12, 13, 14]);
+        assert_eq!((name.name().as_str(), name.namespace), ("a.txt", Namespace::Win32AndDos));
+        assert_eq!(name.parent, FileReference { record: 5, sequence: 5 });
+    }
+
+    /// The short form is that of NTFS 1.2: no security id, no USN, and none is made up.
+    #[test]
+    fn the_old_standard_information_is_shorter() {
+        let mut value = vec![0; 48];
+        value[32] = 0x20;
+        let information = standard_information(&value, 0).unwrap();
+        assert_eq!((information.security_id, information.usn, information.times.created), (None, None, None));
+        assert!(standard_information(&value[..35], 0).is_err());
+    }
+
+    #[test]
+    fn torn_and_marked_records_are_flagged_not_refused() {
+        let mut torn = sample();
+        torn[1022] ^= 1;
+        assert!(Record::parse(&mut torn, 0).unwrap().header.bad_fixup);
+        let mut marked = sample();
+        marked[..4].copy_from_slice(b"BAAD");
+        assert!(Record::parse(&mut marked, 0).unwrap().header.bad_fixup);
+        assert!(Record::parse(&mut vec![0; 1024], 0).is_err());
+        assert!(Record::parse(&mut sample()[..41].to_vec(), 0).is_err());
+    }
+
+    #[test]
+    fn a_lying_length_is_told_with_its_place_and_what_came_before_is_kept() {
+        let mut bytes = sample();
+        // Length of the value of $FILE_NAME: the second attribute, at 56 + 96.
+        bytes[56 + 96 + 16] = 0xff;
+        let record = Record::parse(&mut bytes, 0x400).unwrap();
+        let results: Vec<_> = record.attributes().collect();
+        assert_eq!(results.len(), 4, "the attributes behind it are found");
+        assert_eq!(results[1].as_ref().unwrap_err().offset(), 0x400 + 56 + 96 + 16);
+
+        let mut bytes = sample();
+        bytes[56 + 96 + 5] = 0xff;
+        let record = Record::parse(&mut bytes, 0).unwrap();
+        let results: Vec<_> = record.attributes().collect();
+        assert!(results[0].is_ok() && results[1].is_err());
+        assert_eq!(results.len(), 2, "nobody knows where the next one begins");
+    }
+
+    fn runs(pairs: &[u8]) -> (Vec<(u64, u64, Option<u64>)>, bool) {
+        let attribute = samples::extent(Extent { lowest: 100, highest: 9999, pairs, ..Extent::default() });
+        let attribute = Attribute::parse(&attribute, attribute_type::DATA, 0).unwrap();
+        let Body::NonResident(part) = attribute.body else { panic!("resident") };
+        let (runs, fault) = part.runs();
+        (runs.iter().map(|r| (r.vcn, r.clusters, r.lcn)).collect(), fault.is_some())
+    }
+
+    #[test]
+    fn mapping_pairs() {
+        // 0x21 = one byte of length, two of start; then one that goes back, a hole, and one that counts from before the hole.
+        let pairs = [0x21, 0x18, 0x34, 0x56, 0x11, 0x05, 0xf0, 0x01, 0x30, 0x12, 0x00, 0x01, 0x10, 0];
+        let expected = [(100, 24, Some(0x5634)), (124, 5, Some(0x5624)), (129, 48, None), (177, 256, Some(0x5634))];
+        assert_eq!(runs(&pairs), (expected.to_vec(), false));
+        assert_eq!(runs(&[0x11, 0x08, 0x00, 0]), (vec![(100, 8, Some(0))], false), "cluster 0 is a place");
+        assert_eq!(runs(&[0]), (vec![], false));
+    }
+
+    #[test]
+    fn damaged_mapping_pairs_keep_what_came_before() {
+        let good = vec![(100, 8, Some(16))];
+        for bad in [
+            &[0x11, 8, 16, 0x10, 5, 0][..],                                          // no length
+            &[0x11, 8, 16, 0x11, 5, 0x80, 0],                                        // before the beginning
+            &[0x11, 8, 16, 0x11, 0x80, 1, 0],                                        // negative length
+            &[0x11, 8, 16, 0x11, 0, 1, 0],                                           // length 0
+            &[0x11, 8, 16, 0x99, 1, 2, 3, 4, 5, 6, 7, 8, 9],                         // cut
+            &[0x11, 8, 16, 0x18, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f, 1], // beyond all ends
+        ] {
+            assert_eq!(runs(bad), (good.clone(), true), "{bad:02x?}");
+        }
+    }
+
+    #[test]
+    fn attribute_lists() {
+        let list = [
+            samples::list_entry(0x10, "", 0, samples::reference(41, 7)),
+            samples::list_entry(0x80, "ads", 300, samples::reference(99, 2)),
+        ]
+        .concat();
+        let (entries, fault) = attribute_list(&list, 0);
+        assert!(fault.is_none());
+        let expected = AttributeListEntry {
+            type_code: 0x80,
+            name: "ads".into(),
+            lowest_vcn: 300,
+            reference: FileReference { record: 99, sequence: 2 },
+            id: 0,
+        };
+        assert_eq!(entries[1], expected);
+        let (kept, fault) = attribute_list(&list[..list.len() - 1], 0x50);
+        assert_eq!(kept.len(), 1);
+        assert_eq!(fault.unwrap().offset(), 0x50 + 32);
+        assert_eq!(attribute_list(&[0; 24], 0), (vec![], None));
+    }
+
+    /// The first 16 bytes of data: offset and length of the name that is followed, then of the one that is shown.
+    #[test]
+    fn reparse_points() {
+        let point = |tag: u32, extra: usize, followed: &str, shown: &str| {
+            let (followed, shown) = (samples::utf16(followed), samples::utf16(shown));
+            let mut data = Vec::new();
+            for n in [0, followed.len(), followed.len(), shown.len()] {
+                data.extend((n as u16).to_le_bytes());
+            }
+            data.resize(data.len() + extra, 0);
+            data.extend([followed, shown].concat());
+            let mut value = tag.to_le_bytes().to_vec();
+            value.extend((data.len() as u16).to_le_bytes());
+            value.extend([0, 0]);
+            value.extend(data);
+            value
+        };
+        let target = |value: &[u8]| ReparsePoint::parse(value, 0).unwrap().target();
+        let junction = point(REPARSE_MOUNT_POINT, 0, r"\??\C:\Users", r"D:\shown");
+        assert_eq!(target(&junction).as_deref(), Some(r"C:\Users"));
+        assert_eq!(target(&point(REPARSE_SYMLINK, 4, r"..\x", "")).as_deref(), Some(r"..\x"));
+        assert_eq!(target(&point(0x8000_0017, 0, "x", "")), None);
+        assert_eq!(target(&junction[..12]), None);
+        assert!(ReparsePoint::parse(&junction[..7], 0).is_err());
+    }
+
+    #[test]
+    fn any_damage_ends_in_bounded_work() {
+        let whole = sample();
+        let mut random = Random(0x1234_5678_9abc_def1);
+        for _ in 0..5000 {
+            let mut bytes = whole.clone();
+            for _ in 0..=random.below(6) {
+                let at = random.below(300);
+                bytes[at] = random.below(256) as u8;
+            }
+            bytes.truncate(RECORD_MIN.max(random.below(2048)).min(1024));
+            let Ok(record) = Record::parse(&mut bytes, 0) else { continue };
+            let mut count = 0;
+            for attribute in record.attributes().flatten() {
+                count += 1;
+                let _ = attribute.name();
+                match attribute.body {
+                    Body::NonResident(part) => assert!(part.runs().0.len() <= 1024),
+                    Body::Resident { value, offset } => {
+                        let _ = standard_information(value, offset);
+                        let _ = FileNameAttribute::parse(value, offset).map(|name| name.name());
+                        let _ = attribute_list(value, offset);
+                        let _ = ReparsePoint::parse(value, offset).map(|point| point.target());
+                    }
+                }
+            }
+            assert!(count <= 1024 / Attribute::MIN_LEN);
+        }
+    }
+
+    const RECORD_MIN: usize = 100;
+}

@@ -20,6 +20,9 @@ pub mod mft;
 pub mod ntfs_boot;
 pub mod prefetch;
 pub mod property_store;
+pub mod ntfs_crate;
+#[cfg(test)]
+pub(crate) mod ntfs_samples;
 pub mod regf;
 pub mod shell_item;
 pub mod shell_names;

@@ -9,6 +9,8 @@ mod open;
 mod paths;
 mod reader;
 mod records;
+#[cfg(test)]
+mod tests;
 
 use std::io;
 use std::sync::{Arc, OnceLock};
@@ -155,6 +157,8 @@ struct Walk<'w> {
 struct Lost {
     first: u64,
     last: u64,
+    what: &'static str,
+    /// Of the first one.
     error: String,
 }
 
@@ -174,7 +178,7 @@ impl Walk<'_> {
                 // Where a chunk can't be read as a whole, its records are read one by one.
                 match if whole { Ok(()) } else { self.volume.read_record(number, bytes).map(|_| ()) } {
                     Ok(()) => self.record(number, bytes),
-                    Err(error) => self.lose(number, format!("the record can't be read: {error}")),
+                    Err(error) => self.lose(number, "unreadable", &error.to_string()),
                 }
             }
             at = at.saturating_add(count);
@@ -198,7 +202,7 @@ impl Walk<'_> {
         }
         let record = match Record::parse(bytes, offset) {
             Ok(record) => record,
-            Err(_) => return self.lose(number, "the record does not begin with FILE".into()),
+            Err(error) => return self.lose(number, "no MFT record", &error.to_string()),
         };
         let header = record.header;
         if header.is_extension() {
@@ -215,7 +219,13 @@ impl Walk<'_> {
                 });
             }
         }
-        if let Some(own) = header.number.filter(|own| u64::from(*own) != number & 0xffff_ffff) {
+        let draft = self.volume.entry_from(number, &record, self.issue);
+        // Records are formatted ahead of their use: no attribute, nothing to tell.
+        if draft.blank && draft.entry.deleted {
+            return;
+        }
+        // Some formatters leave the number of reserved records at 0.
+        if let Some(own) = header.number.filter(|own| *own != 0 && u64::from(*own) != number & 0xffff_ffff) {
             (self.issue)(FileSystemIssue {
                 record: Some(number),
                 offset: Some(offset),
@@ -223,11 +233,7 @@ impl Walk<'_> {
                 error: format!("the record says that it is number {own}"),
             });
         }
-        let draft = self.volume.entry_from(number, &record, self.issue);
-        // Windows formats records ahead of their use: no attribute, nothing to tell.
-        if !(draft.blank && draft.entry.deleted) {
-            (self.visit)(draft.entry);
-        }
+        (self.visit)(draft.entry);
     }
 
     /// True if the base of an extension record names it: then it is a part of that entry.
@@ -239,19 +245,22 @@ impl Walk<'_> {
         self.claims.as_ref().and_then(|(_, claims)| claims.as_ref()).is_some_and(|claims| claims.hold(number, header))
     }
 
-    fn lose(&mut self, number: u64, error: String) {
+    fn lose(&mut self, number: u64, what: &'static str, error: &str) {
         match &mut self.lost {
-            Some(lost) if lost.last.checked_add(1) == Some(number) && lost.error == error => lost.last = number,
+            Some(lost) if lost.last.checked_add(1) == Some(number) && lost.what == what => lost.last = number,
             _ => {
                 self.report_lost();
-                self.lost = Some(Lost { first: number, last: number, error });
+                self.lost = Some(Lost { first: number, last: number, what, error: error.into() });
             }
         }
     }
 
     fn report_lost(&mut self) {
-        let Some(Lost { first, last, error }) = self.lost.take() else { return };
-        let error = if first == last { error } else { format!("records {first} to {last}: {error}") };
+        let Some(Lost { first, last, what, error }) = self.lost.take() else { return };
+        let error = match last.saturating_sub(first) {
+            0 => format!("record {first}: {what}: {error}"),
+            _ => format!("records {first} to {last}: {what}: {error}"),
+        };
         (self.issue)(FileSystemIssue {
             record: Some(first),
             offset: Some(first.saturating_mul(self.volume.record_size())),

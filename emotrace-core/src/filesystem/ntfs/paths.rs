@@ -39,11 +39,12 @@ pub(super) struct Path {
     pub(super) orphan: bool,
 }
 
-/// Record numbers are spread well enough as they are.
+/// Hashes a record number: a multiplication, with its well mixed upper half brought down to where the map looks. The
+/// numbers of records that exist are dense, and no others are kept, so that nobody can make them collide.
 #[derive(Default)]
-struct Identity(u64);
+struct NumberHash(u64);
 
-impl std::hash::Hasher for Identity {
+impl std::hash::Hasher for NumberHash {
     fn finish(&self) -> u64 {
         self.0
     }
@@ -53,11 +54,11 @@ impl std::hash::Hasher for Identity {
         }
     }
     fn write_u64(&mut self, number: u64) {
-        self.0 = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.0 = number.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(32);
     }
 }
 
-type Map<V> = HashMap<u64, V, BuildHasherDefault<Identity>>;
+type Map<V> = HashMap<u64, V, BuildHasherDefault<NumberHash>>;
 
 #[derive(Default)]
 struct Shard {
@@ -177,6 +178,9 @@ impl NtfsVolume {
     }
 
     fn directory(&self, record: u64) -> Option<Arc<Directory>> {
+        if record >= self.records {
+            return None;
+        }
         if let Some(known) = self.paths.read(record, |shard| shard.directories.get(&record).cloned()) {
             return known;
         }

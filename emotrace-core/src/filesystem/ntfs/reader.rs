@@ -183,7 +183,7 @@ fn read_plain(source: &dyn ReadAt, extents: &[Extent], offset: u64, buf: &mut [u
                 match read_up_to(source, place, part) {
                     Ok(got) if got == n => {}
                     Ok(got) if done.saturating_add(got) > 0 => return Ok(done.saturating_add(got)),
-                    Ok(_) => return Err(outside(at, place, source.len())),
+                    Ok(_) => return Err(outside(at, place)),
                     Err(_) if done > 0 => return Ok(done),
                     Err(error) => return Err(error),
                 }
@@ -194,9 +194,9 @@ fn read_plain(source: &dyn ReadAt, extents: &[Extent], offset: u64, buf: &mut [u
     Ok(done)
 }
 
-fn outside(offset: u64, place: u64, len: u64) -> io::Error {
+fn outside(offset: u64, place: u64) -> io::Error {
     let text = format!(
-        "byte {offset:#x} of the stream lies at byte {place:#x} of the volume, of which {len:#x} bytes are there"
+        "byte {offset:#x} of the stream lies at byte {place:#x} of the volume, which the evidence does not hold"
     );
     io::Error::new(io::ErrorKind::InvalidData, text)
 }

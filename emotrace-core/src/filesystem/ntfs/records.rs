@@ -547,7 +547,9 @@ impl Parts<'_> {
                 continue;
             }
             let name = attribute.name();
-            if name != self.name && !self.volume.upcase().equal(&name, self.name) {
+            // The empty name equals no other; `$UpCase` itself is read by it, when there is no table yet.
+            let may_equal = !name.is_empty() && !self.name.is_empty();
+            if name != self.name && !(may_equal && self.volume.upcase().equal(&name, self.name)) {
                 continue;
             }
             let part = match self.found.iter_mut().find(|part| part.name == name) {
