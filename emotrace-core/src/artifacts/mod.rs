@@ -11,16 +11,21 @@
 )]
 
 mod artifact;
+mod host;
+mod run_keys;
+mod services;
 
 pub use artifact::{
     Artifact, ArtifactError, Completion, EntryInput, FileInput, KeyInput, Limits, Out, Reads, Record, VolumeInput,
     VolumeView,
 };
 
+pub use host::read_host;
+
 use crate::model::Schema;
 
 /// Every artifact, in the order in which equal instants are listed.
-pub static ARTIFACTS: &[&Artifact] = &[];
+pub static ARTIFACTS: &[&Artifact] = &[&run_keys::RUN_KEYS, &services::SERVICES];
 
 /// The artifact of that name.
 pub fn by_name(name: &str) -> Option<&'static Artifact> {
