@@ -409,3 +409,104 @@ fn domain_names(hive: &Hive, users: &mut BTreeMap<String, User>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::formats::regf::HiveOptions;
+
+    /// Made by `testdata/make/make_hives.py`.
+    const SYSTEM: &[u8] = include_bytes!("../../../testdata/artifacts/services/system.hve");
+    const SOFTWARE: &[u8] = include_bytes!("../../../testdata/hives/software.hve");
+    const SAM: &[u8] = include_bytes!("../../../testdata/hives/sam.hve");
+
+    fn hive(bytes: &[u8]) -> Hive {
+        Hive::parse(bytes.to_vec(), &[], HiveOptions::default()).unwrap()
+    }
+
+    fn time(text: &str) -> Option<Timestamp> {
+        Some(Timestamp::parse(text).unwrap())
+    }
+
+    fn all() -> Host {
+        let (system, software, sam) = (hive(SYSTEM), hive(SOFTWARE), hive(SAM));
+        read_host(&[(HiveKind::Sam, &sam), (HiveKind::Software, &software), (HiveKind::System, &system)])
+    }
+
+    #[test]
+    fn the_machine() {
+        let host = all();
+        assert_eq!(host.computer_name.as_deref(), Some("DESKTOP-RIPCLIP"));
+        assert_eq!(host.control_set, Some(1));
+        assert_eq!(host.product.as_deref(), Some("Windows 11 Pro"));
+        assert_eq!(host.build.as_deref(), Some("22631.3155"));
+        assert_eq!(host.release.as_deref(), Some("23H2"));
+        // 1,578,643,200 s; `date -u -d @1578643200`.
+        assert_eq!(host.installed, time("2020-01-10T08:00:00Z"));
+        assert_eq!(host.last_shutdown, time("2020-08-25T21:00:00.5Z"));
+        assert_eq!(host.time_zone.as_deref(), Some("Tokyo Standard Time"));
+        assert_eq!(host.time_bias_minutes, Some(-540));
+        assert_eq!(host.architecture.as_deref(), Some("AMD64"));
+        assert_eq!((host.system_drive, host.system_root.as_deref()), (Some('D'), Some("D:\\Windows")));
+        assert_eq!(host.last_logged_on.as_deref(), Some("CORP\\domainuser"));
+        assert_eq!(
+            host.expand("%windir%|%ProgramData%|%ProgramFiles%", None),
+            "D:\\Windows|D:\\ProgramData|D:\\Program Files"
+        );
+        assert_eq!(host.networks[0].first_connected_local.as_deref(), Some("2020-08-26T14:09:52.345"));
+        let [interface] = host.interfaces.as_slice() else { panic!() };
+        assert_eq!(interface.name.as_deref(), Some("Ethernet"));
+        assert_eq!(interface.dhcp, Some(true));
+        assert_eq!(interface.addresses, ["192.168.1.23"]);
+        assert_eq!(interface.name_servers, ["192.168.1.1", "8.8.8.8"]);
+        assert_eq!(interface.gateways, ["192.168.1.1"]);
+        assert_eq!(interface.lease_obtained, time("2020-08-26T05:00:00Z"));
+    }
+
+    #[test]
+    fn the_accounts() {
+        let host = all();
+        let sids: Vec<_> = host.users.iter().map(|user| user.sid.as_str()).collect();
+        let expected = ["S-1-5-18", "S-1-5-21-111-222-333-1001", "S-1-5-21-111-222-333-500", "S-1-5-21-9-9-9-1105"];
+        assert_eq!(sids, expected);
+        let clippy = host.user_by_sid("S-1-5-21-111-222-333-1001").unwrap();
+        assert_eq!(clippy.name.as_deref(), Some("Clippy"));
+        assert_eq!(clippy.full_name.as_deref(), Some("Clippy the Clip"));
+        assert_eq!(clippy.comment, None);
+        assert_eq!(clippy.profile.as_deref(), Some("D:\\Users\\Clippy"));
+        assert_eq!(clippy.last_logon, time("2020-08-26T05:00:00.7654321Z"));
+        assert_eq!(clippy.password_set, time("2020-01-10T08:10:00Z"));
+        assert_eq!((clippy.expires, clippy.last_failed_logon), (None, None));
+        assert_eq!(clippy.flags, ["password_not_required", "normal", "password_does_not_expire"]);
+        assert_eq!(clippy.logon_count, Some(23));
+        let administrator = host.user_by_sid("S-1-5-21-111-222-333-500").unwrap();
+        assert_eq!((administrator.last_logon, administrator.flags.first()), (None, Some(&"disabled")));
+        assert_eq!(host.account("S-1-5-18"), "SYSTEM");
+        assert_eq!(host.account("S-1-5-21-9-9-9-1105"), "domainuser");
+        assert_eq!(host.user_by_sid(""), None);
+    }
+
+    /// Each hive alone gives its own facts, and a SAM without profiles still names its accounts.
+    #[test]
+    fn nothing_depends_on_another_hive() {
+        assert_eq!(read_host(&[]), Host::default());
+        let sam = hive(SAM);
+        let host = read_host(&[(HiveKind::Sam, &sam)]);
+        assert_eq!(host.account("S-1-5-21-111-222-333-1001"), "Clippy");
+        let system = hive(SYSTEM);
+        assert_eq!(read_host(&[(HiveKind::System, &system)]).computer_name.as_deref(), Some("DESKTOP-RIPCLIP"));
+    }
+
+    /// Without `Select` the first control set is read, but which one was in use is not claimed.
+    #[test]
+    fn a_missing_key_costs_one_fact() {
+        let mut bytes = SYSTEM.to_vec();
+        let select = usize::try_from(hive(SYSTEM).find("Select").unwrap().offset()).unwrap();
+        bytes[select + 4] = 0;
+        let damaged = hive(&bytes);
+        let host = read_host(&[(HiveKind::System, &damaged)]);
+        assert_eq!(host.control_set, None);
+        assert_eq!(host.computer_name.as_deref(), Some("DESKTOP-RIPCLIP"));
+        assert_eq!(host.time_bias_minutes, Some(-540));
+    }
+}

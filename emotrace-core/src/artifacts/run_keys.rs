@@ -134,3 +134,82 @@ fn hides_text(value: &KeyValue<'_>, data: &[u8]) -> bool {
     let end = units.iter().position(|unit| *unit == [0, 0]).unwrap_or(units.len());
     matches!(value.kind(), ValueKind::Sz | ValueKind::ExpandSz) && units.iter().skip(end).any(|unit| *unit != [0, 0])
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::formats::regf::{Hive, HiveKind, HiveOptions};
+    use crate::model::{Collect, Event, User, Value};
+
+    fn read(bytes: &[u8], path: &str, user: Option<&User>) -> Collect {
+        let hive = Hive::parse(bytes.to_vec(), &[], HiveOptions::default()).unwrap();
+        let key = hive.find(path).unwrap();
+        let kind = HiveKind::from_content(&hive);
+        let input = KeyInput { locator: Arc::default(), hive: kind, key, path: format!("HKU\\{path}"), user };
+        let mut host = Host::default();
+        host.variables.insert("WINDIR".to_owned(), "C:\\Windows".to_owned());
+        let mut sink = Collect::default();
+        let mut out = Out::new(&mut sink, RUN_KEYS.name, Arc::default(), State::Live);
+        assert_eq!(parse(&input, &host, &mut out).unwrap(), Completion::Complete);
+        sink
+    }
+
+    fn field<'e>(event: &'e Event, name: &str) -> Option<&'e str> {
+        event.values.get(name).and_then(Value::as_text)
+    }
+
+    const NTUSER: &[u8] = include_bytes!("../../../testdata/artifacts/run_keys/ntuser.hve");
+    const SOFTWARE: &[u8] = include_bytes!("../../../testdata/artifacts/run_keys/software.hve");
+    const RUN: &str = r"Software\Microsoft\Windows\CurrentVersion\Run";
+
+    #[test]
+    fn each_value_is_one_program() {
+        let user = User {
+            sid: "S-1-5-21-1-2-3-1001".to_owned(),
+            profile: Some("C:\\Users\\Public User".to_owned()),
+            ..User::default()
+        };
+        let sink = read(NTUSER, RUN, Some(&user));
+        let [one_drive, planted, shadow, broken] = sink.events.as_slice() else { panic!("{:?}", sink.events) };
+        assert_eq!(field(one_drive, "name"), Some("OneDrive"));
+        assert_eq!(field(planted, "data"), Some(r#""C:\Users\Public User\AppData\Local\mscsvidc\mscsvidc.exe""#));
+        assert_eq!(planted.time.unwrap().to_string(), "2020-08-26T05:09:52.3456789Z");
+        assert_eq!((planted.meaning, planted.state), (Meaning::KEY_WRITTEN, State::Live));
+        assert_eq!(planted.user.as_deref(), Some("S-1-5-21-1-2-3-1001"));
+        assert_eq!(planted.values.get("hidden"), None);
+        assert_eq!(field(shadow, "data"), Some(r"%APPDATA%\a.exe"));
+        assert_eq!(field(shadow, "command"), Some(r"C:\Users\Public User\AppData\Roaming\a.exe"));
+        assert_eq!(shadow.values.get("hidden"), Some(&Value::Bool(true)));
+        // A value of the wrong type is no program, but it was put here.
+        assert_eq!((field(broken, "value_type"), field(broken, "data")), (Some("REG_DWORD"), Some("5")));
+        assert_eq!(sink.issues, []);
+    }
+
+    #[test]
+    fn the_machines_keys_and_the_default_value() {
+        let sink = read(SOFTWARE, r"Microsoft\Windows\CurrentVersion\Run", None);
+        assert_eq!(field(&sink.events[0], "command"), Some(r"C:\Windows\system32\SecurityHealthSystray.exe"));
+        assert_eq!(
+            sink.events[0].message(),
+            format!(
+                r"C:\Windows\system32\SecurityHealthSystray.exe starts by HKU\Microsoft\Windows\CurrentVersion\Run, value SecurityHealth"
+            )
+        );
+        let section = read(SOFTWARE, r"Microsoft\Windows\CurrentVersion\RunOnceEx\001", None);
+        assert_eq!(section.events.len(), 2);
+        assert_eq!((field(&section.events[0], "name"), field(&section.events[0], "data")), (None, Some("Section")));
+    }
+
+    #[test]
+    fn a_damaged_value_is_an_issue_and_the_others_stay() {
+        let hive = Hive::parse(NTUSER.to_vec(), &[], HiveOptions::default()).unwrap();
+        let at = usize::try_from(hive.find(RUN).unwrap().value("OneDrive").unwrap().offset()).unwrap();
+        let mut bytes = NTUSER.to_vec();
+        bytes[at + 4] = 0;
+        let sink = read(&bytes, RUN, None);
+        assert_eq!((sink.events.len(), sink.issues.len()), (3, 1));
+        assert_eq!(sink.issues[0].offset, Some(at as u64));
+    }
+}

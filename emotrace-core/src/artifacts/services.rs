@@ -213,3 +213,88 @@ fn failure_actions(data: &[u8]) -> Option<Vec<String>> {
         .collect();
     (!actions.is_empty()).then_some(actions)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::formats::regf::{Hive, HiveKind, HiveOptions};
+    use crate::model::{Collect, Event, Timestamp, Value};
+
+    /// All services of the fixture, as the pipeline gives their keys.
+    fn read(current: Option<u32>) -> Vec<Event> {
+        let bytes = include_bytes!("../../../testdata/artifacts/services/system.hve");
+        let hive = Hive::parse(bytes.to_vec(), &[], HiveOptions::default()).unwrap();
+        let host = Host {
+            control_set: current,
+            system_root: Some("C:\\Windows".to_owned()),
+            variables: [("SYSTEMROOT".to_owned(), "C:\\Windows".to_owned())].into(),
+            ..Host::default()
+        };
+        let mut sink = Collect::default();
+        let mut out = Out::new(&mut sink, SERVICES.name, Arc::default(), State::Live);
+        for set in ["ControlSet001", "ControlSet002"] {
+            for key in hive.find(&format!("{set}\\Services")).unwrap().subkeys() {
+                let key = key.unwrap();
+                let path = format!("HKEY_LOCAL_MACHINE\\SYSTEM\\{}", key.path());
+                let input = KeyInput { locator: Arc::default(), hive: HiveKind::System, key, path, user: None };
+                assert_eq!(parse(&input, &host, &mut out).unwrap(), Completion::Complete);
+            }
+        }
+        assert_eq!(sink.issues, []);
+        sink.events
+    }
+
+    fn text<'e>(event: &'e Event, name: &str) -> Option<&'e str> {
+        event.values.get(name).and_then(Value::as_text)
+    }
+
+    fn list(event: &Event, name: &str) -> String {
+        event.values.get(name).map(ToString::to_string).unwrap_or_default()
+    }
+
+    #[test]
+    fn every_service_of_every_control_set() {
+        let events = read(Some(1));
+        let names: Vec<_> = events.iter().filter_map(|event| text(event, "name")).collect();
+        // A key for performance counters alone is no service.
+        assert_eq!(names, ["Dnscache", "gone", "mscsvidc", "Tcpip", "Tcpip"]);
+        let sets: Vec<_> = events.iter().filter_map(|event| text(event, "control_set")).collect();
+        assert_eq!(sets[3..], ["ControlSet001", "ControlSet002"]);
+        assert_eq!(events[3].values.get("current"), Some(&Value::Bool(true)));
+        assert_eq!(events[4].values.get("current"), Some(&Value::Bool(false)));
+        assert_eq!(read(None)[0].values.get("current"), None);
+    }
+
+    #[test]
+    fn all_that_a_service_says() {
+        let events = read(Some(1));
+        let planted = &events[2];
+        assert_eq!(planted.time.unwrap().to_string(), "2020-08-26T05:09:52.3456789Z");
+        assert_eq!(text(planted, "image_path"), Some(r#""C:\Windows\SysWOW64\mscsvidc.exe""#));
+        assert_eq!(list(planted, "type"), "own_process");
+        assert_eq!((text(planted, "start"), text(planted, "error_control")), (Some("auto"), Some("ignore")));
+        assert_eq!(text(planted, "account"), Some("LocalSystem"));
+        assert_eq!(text(planted, "failure_command"), Some("cmd.exe /c start x"));
+        assert_eq!(list(planted, "failure_actions"), "restart after 60000 ms; run command after 0 ms");
+        assert_eq!(
+            planted.message(),
+            "Service mscsvidc (mscsvidc): \"C:\\Windows\\SysWOW64\\mscsvidc.exe\", start auto, as LocalSystem"
+        );
+        let dns = &events[0];
+        assert_eq!(text(dns, "command"), Some(r"C:\Windows\system32\svchost.exe -k NetworkService -p"));
+        assert_eq!(text(dns, "service_dll"), Some(r"%SystemRoot%\System32\dnsrslvr.dll"));
+        assert_eq!(list(dns, "depends_on"), "nsi; Tcpip; +TDI");
+        assert_eq!(
+            dns.values.get("parameters_written"),
+            Some(&Value::Time(Timestamp::parse("2020-02-02T02:02:02Z").unwrap()))
+        );
+        let gone = &events[1];
+        assert_eq!(list(gone, "type"), "own_process; interactive_process");
+        assert_eq!(text(gone, "start"), Some("9"));
+        assert_eq!(text(gone, "command"), Some(r"C:\Windows\gone.sys"));
+        assert_eq!(gone.values.get("marked_for_deletion"), Some(&Value::Bool(true)));
+        assert_eq!(text(&events[3], "command"), Some(r"C:\Windows\System32\drivers\tcpip.sys"));
+    }
+}

@@ -155,6 +155,11 @@ pub(super) fn replay(
     facts
 }
 
+/// True if the bytes are a transaction log.
+pub(super) fn is_log(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"regf") && matches!(bytes.get(SECTOR..SECTOR + 4), Some(b"HvLE" | b"DIRT"))
+}
+
 fn log_issue(entry: &AppliedEntry, loss: Loss, problem: &str) -> HiveIssue {
     let (what, offset) = ("the transaction log", entry.offset);
     let problem = format!("log {}, entry {}: {problem}", entry.log.saturating_add(1), entry.sequence);
