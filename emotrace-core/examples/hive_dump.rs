@@ -20,7 +20,7 @@ fn deleted_value(of: &str, value: &DeletedValue<'_>) {
 
 fn main() -> ExitCode {
     let mut files: Vec<String> = std::env::args().skip(1).collect();
-    let replay = !files.first().is_some_and(|first| first == "--no-replay");
+    let replay = files.first().is_none_or(|first| first != "--no-replay");
     if !replay {
         files.remove(0);
     }

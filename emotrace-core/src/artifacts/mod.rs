@@ -14,11 +14,16 @@ mod artifact;
 mod lnk_files;
 mod prefetch;
 mod shell_link;
+mod host;
+mod run_keys;
+mod services;
 
 pub use artifact::{
     Artifact, ArtifactError, Completion, EntryInput, FileInput, KeyInput, Limits, Out, Reads, Record, VolumeInput,
     VolumeView,
 };
+
+pub use host::read_host;
 
 use crate::model::Schema;
 
@@ -28,6 +33,7 @@ pub static ARTIFACTS: &[&Artifact] = &[
     &prefetch::PREFETCH,
     &lnk_files::ARTIFACT,
 ];
+pub static ARTIFACTS: &[&Artifact] = &[&run_keys::RUN_KEYS, &services::SERVICES];
 
 /// The artifact of that name.
 pub fn by_name(name: &str) -> Option<&'static Artifact> {

@@ -14,7 +14,7 @@ pub use coverage::{ArtifactCoverage, Coverage};
 pub use descriptor::{Descriptor, Field, Kind, Schema};
 pub use event::{Event, Meaning, Origin, State, Value, Values};
 pub use file_entry::{FileEntry, FileName, FileReference, MacbTimes, Namespace, StandardInformation, StreamFacts};
-pub use host::{Host, User};
+pub use host::{Host, Interface, Network, User};
 pub use issue::{Loss, ParseIssue};
 pub use locator::Locator;
 pub use sink::{Collect, Sink};

@@ -194,7 +194,7 @@ impl<'h> Cells<'h> {
     /// The cell at that offset, in use or not.
     pub(super) fn cell(&self, at: u32, what: &'static str) -> Result<Cell<'h>, FormatError> {
         let offset = file_offset(at);
-        if at % 8 != 0 {
+        if !at.is_multiple_of(8) {
             return Err(FormatError::Value {
                 what,
                 offset,
@@ -323,7 +323,7 @@ impl<'h> Cells<'h> {
                 start = page;
                 continue;
             }
-            let whole = stored.1 != 0 && stored.1 % PAGE as u32 == 0;
+            let whole = stored.1 != 0 && stored.1.is_multiple_of(PAGE as u32);
             if start < self.bins_size && (stored.0 != start || !whole) {
                 let (value, problem) = if whole {
                     (stored.0, "the bin says that it lies elsewhere")
@@ -333,11 +333,8 @@ impl<'h> Cells<'h> {
                 faults.push(FormatError::Value { what, offset, value: value.into(), problem });
             }
             let end = if whole { end } else { page };
-            if let Some(broken) = self.cells_of_bin(start, end, part) {
-                if start < self.bins_size {
-                    faults.push(broken);
-                }
-            }
+            let broken = self.cells_of_bin(start, end, part);
+            faults.extend(broken.filter(|_| start < self.bins_size));
             start = end;
         }
         faults
@@ -349,7 +346,7 @@ impl<'h> Cells<'h> {
             let size = u32_at(self.slice(at, end), 0).cast_signed();
             let length = size.unsigned_abs();
             let next = at.saturating_add(length);
-            if length < 8 || length % 8 != 0 || next > end {
+            if length < 8 || !length.is_multiple_of(8) || next > end {
                 part(Region { kind: RegionKind::Broken, start: at, end });
                 let (what, problem) = ("the size of a cell", "the rest of the bin can't be divided into cells");
                 return Some(FormatError::Value { what, offset: file_offset(at), value: length.into(), problem });

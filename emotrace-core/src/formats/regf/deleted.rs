@@ -181,7 +181,7 @@ fn search<'h>(cells: Cells<'h>, used: &CellSet, region: &Region, finds: &mut Fin
         let left = cells.slice(at.saturating_add(4), region.end);
         let size = u32_at(cells.slice(at, region.end), 0).cast_signed().unsigned_abs();
         // The size of an old cell bounds it where it makes sense.
-        let fits = size >= 8 && size % 8 == 0 && size <= region.end.saturating_sub(at);
+        let fits = size >= 8 && size.is_multiple_of(8) && size <= region.end.saturating_sub(at);
         let data = if fits { left.get(..(size as usize).saturating_sub(4)).unwrap_or(left) } else { left };
         let cell = Cell { at, allocated: false, data };
         match data.get(..2) {
@@ -224,12 +224,12 @@ fn plausible_key(nk: &Nk<'_>) -> bool {
         && nk.name_length() > 0
         && plausible_name(&nk.name())
         && TIMES.contains(&time)
-        && (nk.parent() % 8 == 0)
+        && nk.parent().is_multiple_of(8)
 }
 
 fn plausible_value(cells: Cells<'_>, vk: &Vk<'_>) -> bool {
     let in_hive = u64::from(vk.data_size) <= cells.bytes.len() as u64
-        && vk.data_cell % 8 == 0
+        && vk.data_cell.is_multiple_of(8)
         && file_offset(vk.data_cell) < cells.bytes.len() as u64;
     vk.length() <= vk.cell.data.len()
         && plausible_name(&vk.name())
@@ -242,7 +242,8 @@ fn plausible_name(name: &Name<'_>) -> bool {
     if name.narrow {
         name.bytes.iter().all(|byte| *byte >= 0x20)
     } else {
-        name.bytes.len() % 2 == 0 && name.bytes.as_chunks::<2>().0.iter().all(|u| u16::from_le_bytes(*u) >= 0x20)
+        name.bytes.len().is_multiple_of(2)
+            && name.bytes.as_chunks::<2>().0.iter().all(|u| u16::from_le_bytes(*u) >= 0x20)
     }
 }
 
@@ -292,7 +293,7 @@ fn values_of<'h>(
     if count == 0 || list == NONE {
         return (Vec::new(), true);
     }
-    if used.has(list) || list % 8 != 0 {
+    if used.has(list) || !list.is_multiple_of(8) {
         return (Vec::new(), false);
     }
     let length = count.saturating_mul(4).saturating_add(4);

@@ -155,6 +155,11 @@ pub(super) fn replay(
     facts
 }
 
+/// True if the bytes are a transaction log.
+pub(super) fn is_log(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"regf") && matches!(bytes.get(SECTOR..SECTOR + 4), Some(b"HvLE" | b"DIRT"))
+}
+
 fn log_issue(entry: &AppliedEntry, loss: Loss, problem: &str) -> HiveIssue {
     let (what, offset) = ("the transaction log", entry.offset);
     let problem = format!("log {}, entry {}: {problem}", entry.log.saturating_add(1), entry.sequence);
@@ -230,7 +235,7 @@ fn new_entry<'l>(log: usize, at: usize, header: &'l [u8], rest: &'l [u8]) -> Res
     const WHAT: &str = "the transaction log's entry";
     let offset = at as u64;
     let size = usize::try_from(u32_at(rest, 4)).unwrap_or(usize::MAX);
-    if size < SECTOR || size % SECTOR != 0 {
+    if size < SECTOR || !size.is_multiple_of(SECTOR) {
         let problem = "an entry's size is a multiple of 512";
         return Err(FormatError::Value { what: WHAT, offset, value: size as u64, problem });
     }

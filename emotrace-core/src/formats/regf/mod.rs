@@ -240,6 +240,10 @@ impl Hive {
             let (expected, actual) = (b"regf".to_vec(), bytes.iter().take(4).copied().collect());
             return Err(FormatError::Signature { what: "the hive", offset: 0, expected, actual });
         }
+        if !bytes.get(PAGE..).is_some_and(|rest| rest.starts_with(b"hbin")) && log::is_log(&bytes) {
+            let problem = "this is a transaction log, not a hive".to_owned();
+            return Err(FormatError::Other { what: "the hive", offset: 0, problem });
+        }
         let mut issues = Vec::from_iter(base_issues(&BaseBlock::read(&bytes)));
         let replay = log::replay(&mut bytes, logs, options.replay, options.max_bytes, &mut issues);
         let base = BaseBlock::read(&bytes);
@@ -360,17 +364,25 @@ fn cut(base: &BaseBlock, length: usize) -> Option<HiveIssue> {
 
 /// The cell of the root key: where the base block says, or else a key that is marked as root.
 fn root_cell(cells: Cells<'_>, base: &BaseBlock, issues: &mut Vec<HiveIssue>) -> Option<u32> {
-    let error = match cells.key(base.root) {
-        Ok(_) if base.signature => return Some(base.root),
-        Ok(nk) => {
-            let problem = "the base block is gone; the root key was found by its mark";
-            FormatError::Value { what: "the root key", offset: nk.cell.offset(), value: base.root.into(), problem }
+    let named = cells.key(base.root);
+    if base.signature && named.is_ok() {
+        return Some(base.root);
+    }
+    let (value, what) = (base.root.into(), "the root key");
+    let (found, issue) = match (marked_root(cells), named.err()) {
+        (Some(at), _) => {
+            let problem = "the base block does not lead to the root key; this one was found by its mark";
+            let error = FormatError::Value { what, offset: file_offset(at), value, problem };
+            (Some(at), HiveIssue { offset: error.offset(), loss: Loss::None, error })
         }
-        Err(error) => error,
+        (None, error) => {
+            let problem = "no key is marked as root";
+            let offset = file_offset(base.root);
+            let error = error.unwrap_or(FormatError::Value { what, offset, value, problem });
+            (None, HiveIssue { offset: error.offset(), loss: Loss::Whole, error })
+        }
     };
-    let found = marked_root(cells);
-    let loss = if found.is_some() { Loss::None } else { Loss::Whole };
-    issues.push(HiveIssue { offset: error.offset(), loss, error });
+    issues.push(issue);
     found
 }
 
@@ -741,5 +753,336 @@ impl<'h> KeyValue<'h> {
         let data = self.vk.inline.is_none() && self.vk.data_size != 0;
         replay.covers(self.offset(), self.vk.length().saturating_add(4) as u64)
             || data && replay.covers(file_offset(self.vk.data_cell), u64::from(self.vk.data_size).saturating_add(4))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::State;
+
+    /// Made by `testdata/make/make_hives.py`; hivexsh, libregf and regipy read the same from it.
+    const EVERY_KIND: &[u8] = include_bytes!("../../../../testdata/hives/every-kind.hve");
+    const OLD: &[u8] = include_bytes!("../../../../testdata/hives/old.hve");
+    const DIRTY: &[u8] = include_bytes!("../../../../testdata/hives/dirty.hve");
+    const LOG1: &[u8] = include_bytes!("../../../../testdata/hives/dirty.hve.LOG1");
+    const LOG2: &[u8] = include_bytes!("../../../../testdata/hives/dirty.hve.LOG2");
+    const OLD_LOG: &[u8] = include_bytes!("../../../../testdata/hives/dirty-old.hve.LOG");
+
+    fn hive(bytes: &[u8]) -> Hive {
+        Hive::parse(bytes.to_vec(), &[], HiveOptions::default()).unwrap()
+    }
+
+    fn replayed(bytes: &[u8], logs: &[&[u8]]) -> Hive {
+        let logs: Vec<Vec<u8>> = logs.iter().map(|log| log.to_vec()).collect();
+        Hive::parse(bytes.to_vec(), &logs, HiveOptions::default()).unwrap()
+    }
+
+    /// Paths, last writes, and values of all keys.
+    fn content(hive: &Hive) -> Vec<(String, Option<Timestamp>, Vec<(String, Vec<u8>)>)> {
+        let values = |key: &Key<'_>| {
+            let values = key.values().into_iter().flatten();
+            values.filter_map(|value| Some((value.name(), value.data().ok()?.into_owned()))).collect()
+        };
+        hive.keys().map(|key| (key.path(), key.last_write(), values(&key))).collect()
+    }
+
+    fn put(bytes: &mut [u8], at: usize, value: u32) {
+        bytes[at..at + 4].copy_from_slice(&value.to_le_bytes());
+    }
+
+    /// Offset in the file of a key's structure, behind the size of its cell.
+    fn structure(key: &Key<'_>) -> usize {
+        usize::try_from(key.offset()).unwrap() + 4
+    }
+
+    #[test]
+    fn every_type_is_read_as_an_analyst_reads_it() {
+        let hive = hive(EVERY_KIND);
+        let types = hive.find("types").unwrap();
+        let value = |name: &str| types.value(name).unwrap();
+        assert_eq!(value("").to_value(), Value::from("default"));
+        assert_eq!(value("none").to_value(), Value::Bytes(vec![1, 2, 3]));
+        assert_eq!(value("EXPAND").text().unwrap(), r"%SystemRoot%\x");
+        assert_eq!(value("dword").to_value(), Value::Number(7));
+        assert_eq!(value("be").number(), Some(7));
+        assert_eq!(value("qword").number(), Some(1 << 40));
+        assert_eq!(value("link").text().unwrap(), r"\Registry\Machine");
+        assert_eq!(value("multi").multi_text().unwrap(), ["one", "", "three"]);
+        assert_eq!(value("short dword").to_value(), Value::Bytes(vec![1, 2]));
+        assert_eq!(value("hidden").text().unwrap(), "shown");
+        assert_eq!(value("hidden").data().unwrap().len(), 32);
+        assert_eq!(value("odd").kind(), ValueKind::Unknown(0x12345));
+        assert_eq!(value("odd").to_value(), Value::Bytes(b"abcdef".to_vec()));
+        assert_eq!(value("empty").to_value(), Value::from(""));
+        assert_eq!(types.value("not there").map(|value| value.name()), None);
+        assert_eq!(hive.issues(), []);
+    }
+
+    #[test]
+    fn big_data_is_put_together_from_its_segments() {
+        let big = hive(EVERY_KIND);
+        let big = big.find("Big").unwrap();
+        let data = |name: &str| big.value(name).unwrap().data().unwrap().into_owned();
+        assert_eq!(data("exact"), vec![b'x'; 16344]);
+        assert_eq!(data("two"), vec![b'y'; 16345]);
+        assert_eq!(data("five"), (0..=255).collect::<Vec<u8>>().repeat(150));
+        // Before version 1.4 there are no segments.
+        assert_eq!(hive(OLD).find("A").unwrap().value("big").unwrap().data().unwrap().len(), 20000);
+    }
+
+    #[test]
+    fn names_and_places() {
+        let hive = hive(EVERY_KIND);
+        assert_eq!(hive.find("names\\äÖÜ").unwrap().value("É").unwrap().text().unwrap(), "latin");
+        assert_eq!(hive.find("Names\\漢字").unwrap().value("値").unwrap().text().unwrap(), "日本");
+        let half = hive.find("Names").unwrap().subkeys().into_iter().flatten().find(|k| k.name().starts_with("half"));
+        assert_eq!(half.unwrap().name().chars().last().map(u32::from), Some(0xd83d + 0x10_2000));
+        assert_eq!(hive.find("Class").unwrap().class_name().unwrap().unwrap(), "a class");
+        let deep = hive.find(r"Deep\1\2\3\4\5\6\7\8").unwrap();
+        assert_eq!(deep.path(), r"Deep\1\2\3\4\5\6\7\8");
+        assert_eq!(deep.parent().unwrap().name(), "7");
+        assert_eq!(&EVERY_KIND[structure(&deep)..][..2], b"nk");
+        assert_eq!(deep.security_descriptor().unwrap().unwrap().len(), 124);
+        assert_eq!(hive.root().unwrap().path(), "");
+        assert_eq!(hive.base().file_name, "every kind");
+        assert_eq!(hive.base().last_written.unwrap().to_string(), "2021-03-04T05:06:07.7654321Z");
+    }
+
+    #[test]
+    fn a_list_of_lists_gives_all_keys_in_stored_order() {
+        let hive = hive(EVERY_KIND);
+        let keys: Vec<_> = hive.find("Many").unwrap().subkeys().into_iter().map(Result::unwrap).collect();
+        assert_eq!(keys.len(), 700);
+        for (i, key) in keys.iter().enumerate() {
+            assert_eq!(key.name(), format!("key{i:04}"));
+            let time = Timestamp::parse("2022-01-01T00:00:00Z").unwrap().filetime() + i as u64;
+            assert_eq!(key.last_write().unwrap().filetime(), time);
+        }
+    }
+
+    #[test]
+    fn deleted_keys_and_values_come_back_with_their_path() {
+        let hive = hive(EVERY_KIND);
+        let deleted = hive.deleted();
+        let keys: Vec<_> = deleted.keys.iter().map(|key| (key.path.as_str(), key.path_known, key.certainty)).collect();
+        assert_eq!(keys, [(r"Gone\Old", true, Certainty::Whole), (r"Gone\Old\Deeper", true, Certainty::Whole)]);
+        assert_eq!(deleted.keys[0].state, State::Deleted);
+        assert_eq!(deleted.keys[0].last_write.unwrap().to_string(), "2019-01-01T00:00:00.0000000Z");
+        assert_eq!(deleted.keys[0].values[0].value.text().unwrap(), "value of a deleted key");
+        let [lost] = deleted.values.as_slice() else { panic!("{:?}", deleted.values) };
+        assert_eq!((lost.value.name().as_str(), lost.key_path.as_deref()), ("lost", Some("Gone")));
+        assert_eq!(lost.value.text().unwrap(), "a value that was deleted");
+        // Nothing of the live tree is among them.
+        assert!(hive.find(r"Gone\Old").is_none());
+    }
+
+    #[test]
+    fn logs_are_applied_in_the_order_of_their_sequence_numbers() {
+        let before = hive(DIRTY);
+        assert!(before.replay().dirty);
+        assert_eq!(before.find("Changed").unwrap().value("v").unwrap().text().unwrap(), "state 1");
+        // In whatever order the logs are given: LOG2 holds entry 5 (and a stale 2 behind it), LOG1 entry 6.
+        for logs in [[LOG1, LOG2], [LOG2, LOG1]] {
+            let after = replayed(DIRTY, &logs);
+            let sequences: Vec<u32> = after.replay().entries.iter().map(|entry| entry.sequence).collect();
+            assert_eq!(sequences, [5, 6]);
+            assert_eq!(after.replay().sequence_after, Some(7));
+            assert_eq!(after.find("Changed").unwrap().value("v").unwrap().text().unwrap(), "state 3");
+            assert_eq!(after.find("New").unwrap().subkeys().len(), 60);
+            assert_eq!(after.issues(), []);
+            assert!(after.find("Newest").unwrap().from_log());
+            assert!(after.find("Changed").unwrap().value("v").unwrap().from_log());
+            assert!(!after.find("Always").unwrap().value("v").unwrap().from_log());
+        }
+        let options = HiveOptions { replay: false, ..HiveOptions::default() };
+        let unreplayed = Hive::parse(DIRTY.to_vec(), &[LOG1.to_vec(), LOG2.to_vec()], options).unwrap();
+        assert_eq!(content(&unreplayed), content(&before));
+    }
+
+    #[test]
+    fn the_old_format_leads_to_the_same_hive() {
+        assert_eq!(content(&replayed(DIRTY, &[OLD_LOG])), content(&replayed(DIRTY, &[LOG1, LOG2])));
+    }
+
+    #[test]
+    fn replay_stops_at_a_gap_and_at_a_damaged_entry_and_says_so() {
+        // Entry 6 alone is a start; entry 5 with a flipped bit is none.
+        let mut flipped = LOG2.to_vec();
+        flipped[600] ^= 1;
+        let after = replayed(DIRTY, &[LOG1, &flipped]);
+        let sequences: Vec<u32> = after.replay().entries.iter().map(|entry| entry.sequence).collect();
+        assert_eq!(sequences, [6]);
+        assert!(matches!(after.issues()[0].error, FormatError::Checksum { offset: 512, .. }));
+        let mut gap = LOG1.to_vec();
+        // Entry 6 becomes entry 8: its second hash has to fit again, so it is taken for damaged.
+        put(&mut gap, 512 + 12, 8);
+        let after = replayed(DIRTY, &[&gap, LOG2]);
+        assert_eq!(after.replay().entries.len(), 1);
+        assert_eq!(after.find("Changed").unwrap().value("v").unwrap().text().unwrap(), "state 2");
+        assert_eq!(after.issues().len(), 1);
+    }
+
+    #[test]
+    fn a_clean_hive_is_left_alone() {
+        let mut clean = DIRTY.to_vec();
+        put(&mut clean, 4, 5);
+        let sum = cell::checksum(&clean);
+        put(&mut clean, 508, sum);
+        let after = replayed(&clean, &[LOG1, LOG2]);
+        assert!(!after.replay().dirty);
+        assert_eq!(after.replay().entries, []);
+        assert_eq!(after.find("Changed").unwrap().value("v").unwrap().text().unwrap(), "state 1");
+    }
+
+    #[test]
+    fn a_damaged_base_block_comes_from_the_log() {
+        let mut damaged = DIRTY.to_vec();
+        damaged[..512].fill(0xee);
+        let after = replayed(&damaged, &[LOG1, LOG2]);
+        assert!(after.replay().base_block_from_log);
+        assert_eq!(content(&after), content(&replayed(DIRTY, &[LOG1, LOG2])));
+    }
+
+    #[test]
+    fn a_hive_without_base_block_gives_all_its_keys() {
+        let mut bytes = EVERY_KIND.to_vec();
+        bytes[..4096].fill(0);
+        let found = hive(&bytes);
+        assert_eq!(content(&found), content(&hive(EVERY_KIND)));
+        let issues: Vec<_> = found.issues().iter().map(|issue| (issue.offset, issue.loss)).collect();
+        assert_eq!(issues, [(0, Loss::None), (found.root().unwrap().offset(), Loss::None)]);
+    }
+
+    #[test]
+    fn what_is_no_hive_is_refused() {
+        for bytes in [&b""[..], b"regf", b"MZ", &[0; 9000]] {
+            let result = Hive::parse(bytes.to_vec(), &[], HiveOptions::default());
+            assert!(result.is_err() || result.unwrap().root().is_none(), "{bytes:?}");
+        }
+        assert!(Hive::parse(LOG1.to_vec(), &[], HiveOptions::default()).is_err(), "a log is no hive");
+        let options = HiveOptions { max_bytes: 1000, ..HiveOptions::default() };
+        assert!(matches!(Hive::parse(DIRTY.to_vec(), &[], options), Err(FormatError::Limit { .. })));
+    }
+
+    #[test]
+    fn a_cut_hive_gives_what_is_there() {
+        // The root's list of subkeys lies near the end: what hung below it is found by its content, with its path.
+        let cut = hive(&EVERY_KIND[..100_000]);
+        assert!(cut.issues().iter().any(|issue| issue.loss == Loss::Rest && issue.offset == 100_000));
+        assert_eq!(cut.keys().count(), 1);
+        let deleted = cut.deleted();
+        let bottom = deleted.keys.iter().find(|key| key.path == r"Deep\1\2\3\4\5\6\7\8").unwrap();
+        assert_eq!((bottom.path_known, bottom.state), (true, State::Carved));
+        assert_eq!(bottom.values[0].value.number(), Some(1));
+    }
+
+    #[test]
+    fn circles_and_shared_lists_end() {
+        let whole = hive(EVERY_KIND);
+        let (deep, bottom) = (whole.find("Deep").unwrap(), whole.find(r"Deep\1\2\3\4\5\6\7").unwrap());
+        let list = u32::from_le_bytes(EVERY_KIND[structure(&deep) + 28..][..4].try_into().unwrap());
+        let mut circle = EVERY_KIND.to_vec();
+        put(&mut circle, structure(&bottom) + 28, list);
+        let circle = hive(&circle);
+        let keys = circle.find(r"Deep\1\2\3\4\5\6\7").unwrap().subkeys();
+        assert!(matches!(keys.as_slice(), [Err(_)]), "{keys:?}");
+        assert_eq!(circle.keys().count(), whole.keys().count() - 1);
+        assert_eq!(circle.issues().len(), 1);
+    }
+
+    #[test]
+    fn one_bad_entry_costs_one_key() {
+        let whole = hive(EVERY_KIND);
+        let mut bytes = EVERY_KIND.to_vec();
+        let victim = structure(&whole.find(r"Many\key0300").unwrap());
+        bytes[victim] = b'x';
+        let damaged = hive(&bytes);
+        let keys = damaged.find("Many").unwrap().subkeys();
+        assert_eq!(keys.iter().filter(|key| key.is_ok()).count(), 699);
+        assert_eq!(
+            keys.iter().filter_map(|key| key.as_ref().err()).map(FormatError::offset).collect::<Vec<_>>(),
+            [victim as u64 - 4]
+        );
+        assert!(damaged.find(r"Many\key0301").is_some());
+    }
+
+    /// `nt-hive` asserts that no list names the cell 0xffffffff.
+    #[test]
+    fn a_panic_in_the_crate_costs_one_key() {
+        let whole = hive(EVERY_KIND);
+        let deep = structure(&whole.find("Names").unwrap());
+        let list = u32::from_le_bytes(EVERY_KIND[deep + 28..][..4].try_into().unwrap());
+        let mut bytes = EVERY_KIND.to_vec();
+        // The second of three entries, behind the cell's size and the list's head.
+        put(&mut bytes, 4096 + usize::try_from(list).unwrap() + 8 + 8, u32::MAX);
+        let damaged = hive(&bytes);
+        let keys = damaged.find("Names").unwrap().subkeys();
+        assert_eq!(keys.iter().filter(|key| key.is_ok()).count(), 2);
+        assert_eq!(damaged.keys().count(), whole.keys().count() - 1);
+        assert_eq!(damaged.issues().len(), 1);
+    }
+
+    #[test]
+    fn kinds_are_known_by_place_and_by_content() {
+        assert_eq!(HiveKind::from_path(r"C:\Users\A\ntuser.dat"), Some(HiveKind::NtUser));
+        assert_eq!(HiveKind::from_path(r"Windows\System32\config\RegBack\SYSTEM"), Some(HiveKind::System));
+        assert_eq!(HiveKind::from_path("x/y.txt"), None);
+        let fixtures: [(&[u8], HiveKind); 5] = [
+            (include_bytes!("../../../../testdata/hives/sam.hve"), HiveKind::Sam),
+            (include_bytes!("../../../../testdata/hives/software.hve"), HiveKind::Software),
+            (include_bytes!("../../../../testdata/artifacts/services/system.hve"), HiveKind::System),
+            (include_bytes!("../../../../testdata/artifacts/run_keys/ntuser.hve"), HiveKind::NtUser),
+            (EVERY_KIND, HiveKind::Other),
+        ];
+        for (bytes, kind) in fixtures {
+            assert_eq!(HiveKind::from_content(&hive(bytes)), kind);
+        }
+    }
+
+    /// Everything that a caller may ask, on thousands of damaged hives.
+    #[test]
+    fn damage_never_panics_and_never_hangs() {
+        let mut seed = 0x9e37_79b9_7f4a_7c15u64;
+        let mut random = |below: usize| {
+            seed ^= seed << 13;
+            seed ^= seed >> 7;
+            seed ^= seed << 17;
+            usize::try_from(seed % below as u64).unwrap()
+        };
+        let hives: [&[u8]; 3] = [include_bytes!("../../../../testdata/artifacts/services/system.hve"), DIRTY, OLD];
+        let interesting = [0u32, 1, 4, 0x20, 0x7fff_ffff, 0x8000_0000, u32::MAX, 0xffff_fff8];
+        for round in 0..1500 {
+            let mut bytes = hives[round % hives.len()].to_vec();
+            let mut logs = vec![LOG1.to_vec(), LOG2.to_vec(), OLD_LOG.to_vec()];
+            for _ in 0..=random(6) {
+                match random(4) {
+                    0 => bytes.truncate(random(bytes.len()) + 1),
+                    1 => {
+                        let at = random(bytes.len());
+                        bytes[at] ^= 1 << random(8);
+                    }
+                    2 if bytes.len() > 8 => {
+                        let at = random(bytes.len() - 4) / 4 * 4;
+                        put(&mut bytes, at, interesting[random(interesting.len())]);
+                    }
+                    _ => {
+                        let log = &mut logs[random(3)];
+                        let at = random(log.len());
+                        log[at] ^= 1 << random(8);
+                    }
+                }
+            }
+            let Ok(hive) = Hive::parse(bytes, &logs, HiveOptions::default()) else { continue };
+            let keys = content(&hive).len();
+            assert!(keys <= hive.bytes.len() / 80 + 1);
+            let _ = (hive.issues(), hive.deleted(), HiveKind::from_content(&hive));
+            for key in hive.keys() {
+                let _ = (key.class_name(), key.security_descriptor(), key.subkeys().len(), key.from_log());
+                for value in key.values().into_iter().flatten() {
+                    let _ = (value.to_value(), value.from_log());
+                }
+            }
+        }
     }
 }
