@@ -12,6 +12,7 @@
 
 mod artifact;
 mod prefetch;
+mod usn_journal;
 
 pub use artifact::{
     Artifact, ArtifactError, Completion, EntryInput, FileInput, KeyInput, Limits, Out, Reads, Record, VolumeInput,
@@ -21,7 +22,7 @@ pub use artifact::{
 use crate::model::Schema;
 
 /// Every artifact, in the order in which equal instants are listed.
-pub static ARTIFACTS: &[&Artifact] = &[&prefetch::PREFETCH];
+pub static ARTIFACTS: &[&Artifact] = &[&prefetch::PREFETCH, &usn_journal::USN_JOURNAL];
 
 /// The artifact of that name.
 pub fn by_name(name: &str) -> Option<&'static Artifact> {

@@ -14,4 +14,5 @@
 pub mod mam;
 pub mod prefetch;
 pub mod regf;
+pub mod usn;
 pub mod xpress;
