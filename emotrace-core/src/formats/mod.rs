@@ -11,8 +11,11 @@
     )
 )]
 
+mod huffman;
+pub mod lzx;
 pub mod mam;
 pub mod prefetch;
 pub mod regf;
 pub mod usn;
+pub mod wof;
 pub mod xpress;
