@@ -6,8 +6,8 @@ use std::sync::Arc;
 use crate::bytes::{FormatError, ReadAt, read_up_to};
 use crate::formats::regf;
 use crate::model::{
-    Descriptor, Event, FileEntry, Host, Locator, Loss, Meaning, Origin, ParseIssue, Sink, State, Timestamp, User,
-    Value, Values,
+    Descriptor, Event, FileEntry, FileReference, Host, Locator, Loss, Meaning, Origin, ParseIssue, Sink, State,
+    Timestamp, User, Value, Values,
 };
 
 /// One kind of evidence that a Windows volume holds.
@@ -180,7 +180,17 @@ pub trait VolumeView: Send + Sync {
     /// Opens the stream of a live file by path from the root (`\$Extend\$UsnJrnl`) and stream name.
     fn open(&self, path: &str, stream: &str) -> Option<Arc<dyn ReadAt>>;
     /// Full path of a record as it is now, if its sequence number still fits.
-    fn path_of(&self, reference: crate::model::FileReference) -> Option<String>;
+    fn path_of(&self, reference: FileReference) -> Option<String>;
+    /// Name and parent of a record as they are now, if its sequence number still fits. With them a path can be put together
+    /// of which an upper directory had another name then. The default knows none; then [`VolumeView::path_of`] is asked.
+    fn name_of(&self, _reference: FileReference) -> Option<(String, FileReference)> {
+        None
+    }
+    /// The stretches of a stream that are not holes, in order and without overlap: offset and length in bytes. `None` if that
+    /// is not known, as the default says; then holes are read as zeros, which takes long in a stream of many gigabytes.
+    fn allocated_ranges(&self, _path: &str, _stream: &str) -> Option<Vec<(u64, u64)>> {
+        None
+    }
 }
 
 /// One record with its values and its times, on the way to the timeline.
@@ -267,6 +277,11 @@ impl<'a> Out<'a> {
     /// For the input at that place; `state` is the input's own.
     pub fn new(sink: &'a mut dyn Sink, artifact: &'static str, locator: Arc<Locator>, state: State) -> Self {
         Self { sink, artifact, locator, state, events: 0, issues: 0 }
+    }
+
+    /// Goes on with a stream inside the input: what is given from here on comes from that place.
+    pub fn enter(&mut self, locator: Arc<Locator>) {
+        self.locator = locator;
     }
 
     /// Events given so far.

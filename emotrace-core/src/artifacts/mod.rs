@@ -17,6 +17,7 @@ mod shell_link;
 mod host;
 mod run_keys;
 mod services;
+mod usn_journal;
 
 pub use artifact::{
     Artifact, ArtifactError, Completion, EntryInput, FileInput, KeyInput, Limits, Out, Reads, Record, VolumeInput,
@@ -34,6 +35,7 @@ pub static ARTIFACTS: &[&Artifact] = &[
     &lnk_files::ARTIFACT,
 ];
 pub static ARTIFACTS: &[&Artifact] = &[&run_keys::RUN_KEYS, &services::SERVICES];
+pub static ARTIFACTS: &[&Artifact] = &[&prefetch::PREFETCH, &usn_journal::USN_JOURNAL];
 
 /// The artifact of that name.
 pub fn by_name(name: &str) -> Option<&'static Artifact> {

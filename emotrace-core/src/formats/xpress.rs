@@ -14,14 +14,13 @@
 //!
 //! Source: Microsoft, \[MS-XCA\] Xpress Compression Algorithm, section 2.2 (LZ77+Huffman decompression).
 
+use super::huffman::Codes;
 use crate::bytes::FormatError;
 
 /// Bytes that one block gives.
 const BLOCK: usize = 65536;
 /// Bytes of the code lengths.
 const TABLE: usize = 256;
-/// The longest code.
-const MAX_BITS: u32 = 15;
 const SHORTEST_MATCH: usize = 3;
 const WHAT: &str = "XPRESS Huffman stream";
 
@@ -40,7 +39,7 @@ pub fn decompress(input: &[u8], len: usize, output: &mut Vec<u8>) -> Result<(), 
     let mut codes = Codes::default();
     output.reserve(len.min(BLOCK));
     while output.len() < end {
-        codes.read(decoder.bytes()?, decoder.offset())?;
+        decoder.table(&mut codes)?;
         decoder.start_block();
         let block_end = output.len().saturating_add(BLOCK).min(end);
         while output.len() < block_end {
@@ -48,47 +47,6 @@ pub fn decompress(input: &[u8], len: usize, output: &mut Vec<u8>) -> Result<(), 
         }
     }
     Ok(())
-}
-
-/// Which symbol each run of 15 bits begins with: the symbol times 16 plus the bits it takes; 0 where no code fits.
-struct Codes {
-    by_bits: Vec<u16>,
-}
-
-impl Default for Codes {
-    fn default() -> Self {
-        Self { by_bits: vec![0; 1 << MAX_BITS] }
-    }
-}
-
-impl Codes {
-    /// Builds the canonical code: shorter codes first, then by symbol. A table that is not full is accepted, since only a
-    /// code that occurs can do harm.
-    fn read(&mut self, lengths: &[u8; TABLE], offset: u64) -> Result<(), FormatError> {
-        self.by_bits.fill(0);
-        let mut rest = self.by_bits.as_mut_slice();
-        for bits in 1..=MAX_BITS {
-            for (symbol, length) in (0u16..).zip(lengths.iter().flat_map(|pair| [pair & 15, pair >> 4])) {
-                if u32::from(length) != bits {
-                    continue;
-                }
-                let places = 1usize << MAX_BITS.saturating_sub(bits);
-                let Some((codes, after)) = rest.split_at_mut_checked(places) else {
-                    let problem = "more codes than the lengths leave room for".to_owned();
-                    return Err(FormatError::Other { what: "XPRESS Huffman code table", offset, problem });
-                };
-                codes.fill(symbol << 4 | u16::from(length));
-                rest = after;
-            }
-        }
-        Ok(())
-    }
-
-    /// The symbol and its length in bits.
-    fn get(&self, next_bits: u32) -> Option<(u16, u32)> {
-        let entry = self.by_bits.get(usize::try_from(next_bits).ok()?).copied().filter(|entry| *entry != 0)?;
-        Some((entry >> 4, u32::from(entry & 15)))
-    }
 }
 
 /// Reads words ahead as the format demands: 17 to 32 bits are at hand before each code, whole bytes lie behind them.
@@ -117,6 +75,19 @@ impl<'a> Decoder<'a> {
         let found = self.input.get(self.position..).and_then(<[u8]>::first_chunk).ok_or_else(|| self.short())?;
         self.position = self.position.saturating_add(N);
         Ok(found)
+    }
+
+    /// The table at the head of a block.
+    fn table(&mut self, codes: &mut Codes) -> Result<(), FormatError> {
+        let offset = self.offset();
+        let mut lengths = [0; 2 * TABLE];
+        for (both, pair) in self.bytes::<TABLE>()?.iter().zip(lengths.as_chunks_mut::<2>().0) {
+            *pair = [both & 15, both >> 4];
+        }
+        codes.read(&lengths).ok_or_else(|| {
+            let problem = "more codes than the lengths leave room for".to_owned();
+            FormatError::Other { what: "XPRESS Huffman code table", offset, problem }
+        })
     }
 
     /// Begins the bit stream behind a table.
@@ -159,7 +130,7 @@ impl<'a> Decoder<'a> {
 
     /// Decodes one byte or match. `output` never grows beyond `end`; matches reach back to `start` at most.
     fn symbol(&mut self, codes: &Codes, start: usize, end: usize, output: &mut Vec<u8>) -> Result<(), FormatError> {
-        let (symbol, bits) = codes.get(self.bits >> 17).ok_or_else(|| FormatError::Other {
+        let (symbol, bits) = codes.get((self.bits >> 16) as u16).ok_or_else(|| FormatError::Other {
             what: WHAT,
             offset: self.offset(),
             problem: "no symbol has the code that comes next".to_owned(),

@@ -5,6 +5,7 @@
 
 mod prefetch;
 mod source;
+mod usn_journal;
 
 use std::path::{Path, PathBuf};
 
@@ -16,6 +17,7 @@ type Case = (&'static str, fn(&Path));
 /// One list per module; a new module adds its line here.
 const CASES: &[&[Case]] = &[prefetch::CASES];
 const CASES: &[&[Case]] = &[source::CASES];
+const CASES: &[&[Case]] = &[prefetch::CASES, usn_journal::CASES];
 
 fn corpus() -> Option<PathBuf> {
     let place = match std::env::var_os("EMOTRACE_CORPUS") {
