@@ -12,6 +12,7 @@
 
 mod artifact;
 pub mod lnk_files;
+pub mod recycle_bin;
 mod shell_link;
 
 pub use artifact::{
@@ -22,7 +23,7 @@ pub use artifact::{
 use crate::model::Schema;
 
 /// Every artifact, in the order in which equal instants are listed.
-pub static ARTIFACTS: &[&Artifact] = &[&lnk_files::ARTIFACT];
+pub static ARTIFACTS: &[&Artifact] = &[&lnk_files::ARTIFACT, &recycle_bin::ARTIFACT];
 
 /// The artifact of that name.
 pub fn by_name(name: &str) -> Option<&'static Artifact> {

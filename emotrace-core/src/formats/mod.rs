@@ -13,6 +13,7 @@
 
 pub mod lnk;
 pub mod property_store;
+pub mod recycle_bin;
 pub mod regf;
 pub mod shell_item;
 pub mod shell_names;
