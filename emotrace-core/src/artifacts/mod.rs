@@ -14,6 +14,7 @@ mod artifact;
 pub mod lnk_files;
 pub mod recycle_bin;
 mod shell_link;
+pub mod zone_identifier;
 
 pub use artifact::{
     Artifact, ArtifactError, Completion, EntryInput, FileInput, KeyInput, Limits, Out, Reads, Record, VolumeInput,
@@ -23,7 +24,7 @@ pub use artifact::{
 use crate::model::Schema;
 
 /// Every artifact, in the order in which equal instants are listed.
-pub static ARTIFACTS: &[&Artifact] = &[&lnk_files::ARTIFACT, &recycle_bin::ARTIFACT];
+pub static ARTIFACTS: &[&Artifact] = &[&lnk_files::ARTIFACT, &recycle_bin::ARTIFACT, &zone_identifier::ARTIFACT];
 
 /// The artifact of that name.
 pub fn by_name(name: &str) -> Option<&'static Artifact> {

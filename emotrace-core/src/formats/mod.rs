@@ -17,3 +17,4 @@ pub mod recycle_bin;
 pub mod regf;
 pub mod shell_item;
 pub mod shell_names;
+pub mod zone_identifier;
