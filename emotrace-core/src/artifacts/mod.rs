@@ -11,6 +11,7 @@
 )]
 
 mod artifact;
+pub mod jump_lists;
 pub mod lnk_files;
 pub mod recycle_bin;
 mod shell_link;
@@ -24,7 +25,8 @@ pub use artifact::{
 use crate::model::Schema;
 
 /// Every artifact, in the order in which equal instants are listed.
-pub static ARTIFACTS: &[&Artifact] = &[&lnk_files::ARTIFACT, &recycle_bin::ARTIFACT, &zone_identifier::ARTIFACT];
+pub static ARTIFACTS: &[&Artifact] =
+    &[&lnk_files::ARTIFACT, &jump_lists::ARTIFACT, &recycle_bin::ARTIFACT, &zone_identifier::ARTIFACT];
 
 /// The artifact of that name.
 pub fn by_name(name: &str) -> Option<&'static Artifact> {

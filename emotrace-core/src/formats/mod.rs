@@ -11,6 +11,8 @@
     )
 )]
 
+pub mod cfb;
+pub mod jump_list;
 pub mod lnk;
 pub mod property_store;
 pub mod recycle_bin;

@@ -3,6 +3,7 @@
 //! They lie outside this project: `EMOTRACE_CORPUS` names the folder, else `target/corpus` is tried. Where there is none,
 //! every test here is listed as ignored; none counts as passed.
 
+mod jump_lists;
 mod lnk;
 mod recycle_bin;
 
@@ -14,7 +15,7 @@ use libtest_mimic::{Arguments, Trial};
 type Case = (&'static str, fn(&Path));
 
 /// One list per module; a new module adds its line here.
-const CASES: &[&[Case]] = &[lnk::CASES, recycle_bin::CASES];
+const CASES: &[&[Case]] = &[jump_lists::CASES, lnk::CASES, recycle_bin::CASES];
 
 fn corpus() -> Option<PathBuf> {
     let place = match std::env::var_os("EMOTRACE_CORPUS") {
