@@ -33,7 +33,7 @@
 //! **What the crate `lnk` 0.6 does here.** It reads the header's flags, attributes, size, icon and hot key, and it is the
 //! oracle of the tests for every section. The other sections are read by our own code, because the crate's readers lose
 //! evidence: they refuse a section for one field outside the specification (a drive type, an attribute of a cloud file, an unknown
-//! extra block, a lone surrogate, an offset), halve the length of texts from 32,768 characters on, read label, share and device name where
+//! extra block, a lone surrogate, an offset), lose most of a text from 32,768 characters on (its length in bytes overflows), read label, share and device name where
 //! they happen to stand instead of at their offsets, keep the tracker's fields private, give times in microseconds, and
 //! panic on a `VistaAndAboveIDList` above 65,535 bytes and on some truncated lists. The header is made harmless before
 //! the crate sees it (its times zeroed, unknown bits masked), so that it can neither refuse nor panic; the masked values
@@ -934,7 +934,7 @@ mod tests {
         assert!(matches!(read(&bytes[..70], 5), Err(FormatError::Short { offset: 5, .. })));
     }
 
-    /// Texts of 32,768 characters and more: the crate halves them.
+    /// Texts of 32,768 characters and more: the crate's count of bytes overflows.
     #[test]
     fn long_arguments_are_read_whole() {
         let mut bytes = header(0x20 | UNICODE);
