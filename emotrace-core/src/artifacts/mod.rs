@@ -18,6 +18,11 @@ mod host;
 mod run_keys;
 mod services;
 mod usn_journal;
+pub mod jump_lists;
+pub mod lnk_files;
+pub mod recycle_bin;
+mod shell_link;
+pub mod zone_identifier;
 
 pub use artifact::{
     Artifact, ArtifactError, Completion, EntryInput, FileInput, KeyInput, Limits, Out, Reads, Record, VolumeInput,
@@ -36,6 +41,8 @@ pub static ARTIFACTS: &[&Artifact] = &[
 ];
 pub static ARTIFACTS: &[&Artifact] = &[&run_keys::RUN_KEYS, &services::SERVICES];
 pub static ARTIFACTS: &[&Artifact] = &[&prefetch::PREFETCH, &usn_journal::USN_JOURNAL];
+pub static ARTIFACTS: &[&Artifact] =
+    &[&lnk_files::ARTIFACT, &jump_lists::ARTIFACT, &recycle_bin::ARTIFACT, &zone_identifier::ARTIFACT];
 
 /// The artifact of that name.
 pub fn by_name(name: &str) -> Option<&'static Artifact> {

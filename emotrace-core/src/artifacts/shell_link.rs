@@ -1,5 +1,6 @@
 //! What a shell link says, as events. Not an artifact by itself: link files and jump lists both hold links.
 
+use crate::bytes::FormatError;
 use crate::formats::lnk::{Droid, ShellLink, Trailing};
 use crate::formats::property_store::Property;
 use crate::formats::shell_item::{self, ItemList};
@@ -125,12 +126,31 @@ pub(super) static ITEM: Descriptor = Descriptor {
 /// Where a link lies, for its events.
 #[derive(Default)]
 pub(super) struct Place<'a> {
-    /// Offset of the link in the stream.
+    /// Offset of the link in the file, where it is one.
     pub(super) offset: Option<u64>,
     /// Entry of a jump list.
     pub(super) entry: Option<&'a str>,
     /// Application of a jump list.
     pub(super) app_id: Option<&'a str>,
+    /// The link lies in a stream of a compound file: offsets in it are not offsets in the file.
+    pub(super) in_stream: bool,
+}
+
+impl Place<'_> {
+    fn at(&self, record: Record, offset: Option<u64>) -> Record {
+        match offset.filter(|_| !self.in_stream) {
+            Some(offset) => record.at(offset),
+            None => record,
+        }
+    }
+
+    fn issue(&self, out: &mut Out<'_>, loss: Loss, fault: &FormatError) {
+        let place = if self.in_stream { self.entry } else { None };
+        match place {
+            Some(entry) => out.issue(None, loss, format!("in {entry}: {fault}")),
+            None => out.issue(Some(fault.offset()), loss, fault),
+        }
+    }
 }
 
 /// Path of the target and the source that gives it. The link's own order: what Windows tries first comes first.
@@ -151,13 +171,21 @@ pub(super) fn give(link: &ShellLink, trailing: Option<&Trailing>, place: &Place<
     let target = target(link);
     let target_path = target.as_ref().map(|(path, _)| path.clone());
     give_link(link, trailing, place, target, out);
-    give_droids(link, target_path.as_deref(), place, out);
+    if let Some(tracker) = &link.extra.tracker {
+        let droids = [
+            ("droid_volume", &tracker.droid_volume),
+            ("droid_file", &tracker.droid_file),
+            ("birth_droid_volume", &tracker.birth_droid_volume),
+            ("birth_droid_file", &tracker.birth_droid_file),
+        ];
+        give_droids(droids, tracker.machine_id.as_deref(), target_path.as_deref(), place, out);
+    }
     for list in [&link.id_list, &link.extra.vista_id_list].into_iter().flatten() {
-        give_items(list, out);
+        give_items(list, place, out);
     }
     for fault in &link.faults {
         let loss = if link.lost_at == Some(fault.offset()) { Loss::Rest } else { Loss::Record };
-        out.issue(Some(fault.offset()), loss, fault);
+        place.issue(out, loss, fault);
     }
     link.lost_at.map_or(Completion::Complete, |at| Completion::Truncated { at })
 }
@@ -234,51 +262,44 @@ fn give_link(
             None => record.set("trailing_bytes", trailing.head.clone()),
         };
     }
-    if let Some(offset) = place.offset {
-        record = record.at(offset);
-    }
-    out.give(record);
+    out.give(place.at(record, place.offset));
 }
 
-/// One event for each identifier, however many roles it plays.
-fn give_droids(link: &ShellLink, target: Option<&str>, place: &Place<'_>, out: &mut Out<'_>) {
-    let Some(tracker) = &link.extra.tracker else { return };
-    let all = [
-        ("droid_volume", &tracker.droid_volume),
-        ("droid_file", &tracker.droid_file),
-        ("birth_droid_volume", &tracker.birth_droid_volume),
-        ("birth_droid_file", &tracker.birth_droid_file),
-    ];
+/// One event for each identifier that tells its time, however many roles it plays.
+pub(super) fn give_droids(
+    droids: [(&str, &Option<Droid>); 4],
+    machine_id: Option<&str>,
+    target: Option<&str>,
+    place: &Place<'_>,
+    out: &mut Out<'_>,
+) {
     let mut done: Vec<&str> = Vec::new();
-    for (_, droid) in all {
+    for (_, droid) in droids {
         let Some(droid) = droid.as_ref().filter(|d| d.made.is_some() && !done.contains(&d.id.as_str())) else {
             continue;
         };
         done.push(&droid.id);
-        let same = all.iter().filter(|(_, other)| other.as_ref().is_some_and(|o| o.id == droid.id));
+        let same = droids.iter().filter(|(_, other)| other.as_ref().is_some_and(|o| o.id == droid.id));
         let roles: Vec<String> = same.map(|(role, _)| (*role).to_owned()).collect();
-        let mut record = Record::new(&TRACKER)
+        let record = Record::new(&TRACKER)
             .time(Meaning::IDENTIFIER_MADE, droid.made)
             .set("identifier", droid.id.as_str())
             .set("roles", roles)
             .set_some("mac_address", droid.mac.clone())
             .set_some("sequence", droid.sequence)
-            .set_some("machine_id", tracker.machine_id.clone())
+            .set_some("machine_id", machine_id)
             .set_some("target_path", target);
-        if let Some(offset) = place.offset {
-            record = record.at(offset);
-        }
-        out.give(record);
+        out.give(place.at(record, place.offset));
     }
 }
 
 /// Items with times whose meaning is known. FAT times are no instants and stay in the item's map.
-fn give_items(list: &ItemList, out: &mut Out<'_>) {
+fn give_items(list: &ItemList, place: &Place<'_>, out: &mut Out<'_>) {
     for (at, item) in list.items.iter().enumerate() {
         let meanings =
             [("created", Meaning::CREATED), ("modified", Meaning::MODIFIED), ("accessed", Meaning::ACCESSED)];
         let known = |name: &str| meanings.iter().find(|(n, _)| *n == name).map(|(_, meaning)| *meaning);
-        let mut record = Record::new(&ITEM).at(item.offset);
+        let mut record = place.at(Record::new(&ITEM), Some(item.offset));
         let mut dated = false;
         for (name, time) in &item.times {
             if let Some(meaning) = known(name) {
@@ -291,7 +312,7 @@ fn give_items(list: &ItemList, out: &mut Out<'_>) {
             out.give(record.set_some("path", path).set("item", shell_item::describe(item)));
         }
         for fault in &item.faults {
-            out.issue(Some(fault.offset()), Loss::Record, fault);
+            place.issue(out, Loss::Record, fault);
         }
     }
 }

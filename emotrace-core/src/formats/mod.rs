@@ -13,6 +13,8 @@
 
 pub mod fixup;
 pub mod index;
+pub mod cfb;
+pub mod jump_list;
 pub mod lnk;
 pub mod lznt1;
 mod huffman;
@@ -31,3 +33,8 @@ pub mod shell_names;
 pub mod usn;
 pub mod wof;
 pub mod xpress;
+pub mod recycle_bin;
+pub mod regf;
+pub mod shell_item;
+pub mod shell_names;
+pub mod zone_identifier;

@@ -6,6 +6,9 @@
 mod prefetch;
 mod source;
 mod usn_journal;
+mod jump_lists;
+mod lnk;
+mod recycle_bin;
 
 use std::path::{Path, PathBuf};
 
@@ -18,6 +21,7 @@ type Case = (&'static str, fn(&Path));
 const CASES: &[&[Case]] = &[prefetch::CASES];
 const CASES: &[&[Case]] = &[source::CASES];
 const CASES: &[&[Case]] = &[prefetch::CASES, usn_journal::CASES];
+const CASES: &[&[Case]] = &[jump_lists::CASES, lnk::CASES, recycle_bin::CASES];
 
 fn corpus() -> Option<PathBuf> {
     let place = match std::env::var_os("EMOTRACE_CORPUS") {

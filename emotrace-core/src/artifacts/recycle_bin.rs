@@ -1,0 +1,166 @@
+//! Recycle Bin: files and folders that a user deleted in Explorer.
+
+use crate::formats::recycle_bin::{self, DeletedItem};
+use crate::model::{Descriptor, Field, Host, Kind, Loss, Meaning};
+
+use super::{Artifact, ArtifactError, Completion, FileInput, Out, Reads, Record};
+
+static DELETION: Descriptor = Descriptor {
+    name: "windows:recycle_bin:deletion",
+    doc: "A file or folder was moved to the Recycle Bin.",
+    message: "{original_path} was moved to the Recycle Bin[ ({size} bytes)][, now {bin_path}]",
+    data_type: Some("windows:metadata:deleted_item"),
+    fields: &[
+        Field::new("original_path", Kind::Text, "Where it lay"),
+        Field::new("size", Kind::Number, "Size in bytes; for a folder the sum of what it held"),
+        Field::new("sid", Kind::Text, "Account whose bin it is, from the bin's folder"),
+        Field::new(
+            "bin_path",
+            Kind::Text,
+            "Where its content lies in the bin, if it still does: the $R file beside the $I file, or Dc1.exe beside INFO2",
+        ),
+        Field::new("index", Kind::Number, "Number of the record (INFO2)"),
+        Field::new("drive", Kind::Text, "Drive letter (INFO2)"),
+        Field::new("left_the_bin", Kind::Bool, "It was restored or finally deleted since (INFO2)"),
+        Field::new("version", Kind::Number, "Version of the file that holds the record"),
+    ],
+};
+
+/// `$I` files and `INFO2`.
+pub static ARTIFACT: Artifact = Artifact {
+    name: "recycle_bin",
+    doc: "When a user deletes something in Explorer, Windows moves it to a folder of that account in the volume's Recycle \
+          Bin, under a random name that begins with $R, and writes a small file of the same name that begins with $I: \
+          original path, size and time. Windows 98 to XP keep one file INFO2 with a record for each deletion.\n\n\
+          It shows that the account whose SID names the folder deleted that file at that time, and that a file of that \
+          size lay at that path.\n\n\
+          It does not show what is deleted past the bin: with Shift, from a command line, by programs, from most sticks \
+          and all shares. That the $I file is there does not show that the $R file is. For a folder there is one record; \
+          what it held has none.\n\n\
+          Records live until the bin is emptied or the file restored; then the $I file is deleted, and its MFT record \
+          often still holds all of it, because it is small enough to lie there.",
+    references: &[
+        "J. Metz, Windows Recycle Bin file formats, https://github.com/libyal/dtformats",
+        "Microsoft, How the Recycle Bin stores files (KB136517)",
+    ],
+    emits: &[&DELETION],
+    reads: Reads::Files {
+        paths: &[
+            r"$Recycle.Bin\*\$I*",
+            r"$Recycle.Bin\$I*",
+            r"$Orphan\**\$I*",
+            r"RECYCLER\*\INFO2",
+            r"RECYCLER\INFO2",
+            r"RECYCLED\INFO2",
+            r"$Orphan\**\INFO2",
+        ],
+        recognise: |head| recycle_bin::recognise_i(head) || recycle_bin::recognise_info2(head),
+        parse,
+    },
+};
+
+fn parse(input: &FileInput<'_>, host: &Host, out: &mut Out<'_>) -> Result<Completion, ArtifactError> {
+    let data = input.read_whole()?;
+    let path = input.locator.path.as_str();
+    let (folder, name) = path.rsplit_once('\\').unwrap_or(("", path));
+    let sid = folder.rsplit('\\').find(|part| part.get(..4).is_some_and(|p| p.eq_ignore_ascii_case("S-1-")));
+    if recycle_bin::recognise_info2(&data) {
+        let (items, cut) = recycle_bin::read_info2(&data)?;
+        for item in &items {
+            let bin = recycle_bin::info2_bin_name(item).map(|name| beside(folder, &name));
+            give(item, sid, bin, host, out);
+        }
+        return Ok(completion(cut, out));
+    }
+    // Anything may bear such a name; only a file that says a version of the format is one.
+    if !matches!(data.first_chunk().map(|v| u64::from_le_bytes(*v)), Some(1..=9)) {
+        return Ok(Completion::NotThisFormat);
+    }
+    let (item, cut) = recycle_bin::read_i(&data)?;
+    let partner = name.get(..2).filter(|p| p.eq_ignore_ascii_case("$I")).and(name.get(2..));
+    let bin = partner.map(|rest| beside(folder, &format!("$R{rest}")));
+    give(&item, sid, bin, host, out);
+    Ok(completion(cut, out))
+}
+
+fn beside(folder: &str, name: &str) -> String {
+    if folder.is_empty() { name.to_owned() } else { format!(r"{folder}\{name}") }
+}
+
+fn completion(cut: Option<u64>, out: &mut Out<'_>) -> Completion {
+    let Some(at) = cut else { return Completion::Complete };
+    out.issue(Some(at), Loss::Rest, "the file ends inside a record");
+    Completion::Truncated { at }
+}
+
+fn give(item: &DeletedItem, sid: Option<&str>, bin: Option<String>, host: &Host, out: &mut Out<'_>) {
+    let info2 = item.info2.as_ref();
+    out.give(
+        Record::new(&DELETION)
+            .at(item.offset)
+            .user(sid.map(|sid| host.account(sid)))
+            .time(Meaning::DELETED, item.deleted)
+            .set_some("original_path", item.original_path.clone())
+            .set("size", item.size)
+            .set_some("sid", sid)
+            .set_some("bin_path", bin)
+            .set_some("index", info2.map(|i| i.index))
+            .set_some("drive", info2.and_then(|i| i.drive).map(String::from))
+            .set_some("left_the_bin", info2.map(|i| i.left_the_bin))
+            .set("version", item.version),
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::model::{Collect, Locator, State, User};
+
+    fn run(path: &str, data: &[u8]) -> (Result<Completion, ArtifactError>, Collect) {
+        let mut sink = Collect::default();
+        let data = data.to_vec();
+        let locator = Arc::new(Locator { path: path.to_owned(), ..Locator::default() });
+        let input = FileInput { locator: Arc::clone(&locator), data: &data, entry: None, limits: Default::default() };
+        let clippy = User { sid: "S-1-5-21-1-2-3-1001".to_owned(), name: Some("Clippy".to_owned()), profile: None };
+        let host = Host { users: vec![clippy], ..Host::default() };
+        let mut out = Out::new(&mut sink, ARTIFACT.name, locator, State::Live);
+        let done = parse(&input, &host, &mut out);
+        (done, sink)
+    }
+
+    #[test]
+    fn the_folder_names_the_account_and_the_partner() {
+        let data = include_bytes!("../../../testdata/artifacts/recycle_bin/version2.bin");
+        let (done, sink) = run(r"C:\$Recycle.Bin\S-1-5-21-1-2-3-1001\$I7Q2XK1.doc", data);
+        assert_eq!(done.unwrap(), Completion::Complete);
+        let event = &sink.events[0];
+        assert_eq!(event.user.as_deref(), Some("Clippy"));
+        assert_eq!(event.time.unwrap().to_string(), "2020-08-26T05:12:44.0000000Z");
+        let field = |name: &str| event.values.get(name).unwrap().to_string();
+        assert_eq!(field("original_path"), r"C:\Users\Clippy\Downloads\Rechnung_2020_08_7749.doc");
+        assert_eq!(field("bin_path"), r"C:\$Recycle.Bin\S-1-5-21-1-2-3-1001\$R7Q2XK1.doc");
+        assert_eq!(field("sid"), "S-1-5-21-1-2-3-1001");
+        assert_eq!(field("size"), "175616");
+    }
+
+    #[test]
+    fn an_unknown_account_stays_a_sid() {
+        let data = include_bytes!("../../../testdata/artifacts/recycle_bin/info2.bin");
+        let (done, sink) = run(r"C:\RECYCLER\S-1-5-21-9-9-9-500\INFO2", data);
+        assert_eq!(done.unwrap(), Completion::Complete);
+        assert_eq!(sink.events.len(), 2);
+        assert_eq!(sink.events[0].user.as_deref(), Some("S-1-5-21-9-9-9-500"));
+        let bin = sink.events[1].values.get("bin_path").unwrap().to_string();
+        assert_eq!(bin, r"C:\RECYCLER\S-1-5-21-9-9-9-500\Dc2.txt");
+        assert_eq!(sink.events[1].values.get("left_the_bin").unwrap().to_string(), "true");
+    }
+
+    #[test]
+    fn other_files_of_such_a_name() {
+        assert_eq!(run("$Imy.txt", b"hello").0.unwrap(), Completion::NotThisFormat);
+        assert_eq!(run("$Imy.txt", b"").0.unwrap(), Completion::NotThisFormat);
+        assert!(run("$Imy.txt", &[2, 0, 0, 0, 0, 0, 0, 0, 1]).0.is_err());
+    }
+}
