@@ -11,4 +11,5 @@
     )
 )]
 
+pub mod evtx;
 pub mod regf;
