@@ -95,24 +95,47 @@ impl<'c> Reader<'c> {
     pub(super) fn event(&mut self, start: usize, end: usize, out: &mut EvtxRecord) -> Result<(), Stop> {
         self.damaged = false;
         let (roots, instance) = self.stream(start, end, 0)?;
-        let [Element { part: Part::Event, children, .. }] = &**roots else { return Err(Stop::Unusual) };
-        for child in children {
-            match child {
-                Node::Element(element) => self.event_part(element, &instance, out)?,
-                Node::Piece(piece) => match instance.fragment(piece) {
-                    Some(value) => {
-                        let (roots, instance) = self.fragment(value, &instance)?;
-                        roots.iter().try_for_each(|element| self.event_part(element, &instance, out))?;
+        match &**roots {
+            [Element { part: Part::Event, children, .. }] => {
+                for child in children {
+                    match child {
+                        Node::Element(element) => self.event_part(element, &instance, out)?,
+                        Node::Piece(piece) => match instance.fragment(piece) {
+                            Some(value) => self.event_fragment(value, &instance, out)?,
+                            None => match self.pieces([piece], &instance)? {
+                                Content::Nothing => {}
+                                _ => return Err(Stop::Unusual),
+                            },
+                        },
                     }
-                    None => match self.pieces([piece], &instance)? {
-                        Content::Nothing => {}
-                        _ => return Err(Stop::Unusual),
-                    },
-                },
+                }
             }
+            [] if !instance.values.is_empty() => self.loose_values(&instance, out)?,
+            _ => return Err(Stop::Unusual),
         }
         out.damaged |= self.damaged;
         Ok(())
+    }
+
+    fn event_fragment(&mut self, value: Slot<'c>, around: &Instance<'c>, out: &mut EvtxRecord) -> Result<(), Stop> {
+        let (roots, instance) = self.fragment(value, around)?;
+        if roots.is_empty() {
+            return self.loose_values(&instance, out);
+        }
+        roots.iter().try_for_each(|element| self.event_part(element, &instance, out))
+    }
+
+    /// Keeps the values of an instance whose template is gone: what they mean is not known any more.
+    fn loose_values(&mut self, instance: &Instance<'c>, out: &mut EvtxRecord) -> Result<(), Stop> {
+        let mut values = Vec::new();
+        for value in &instance.values {
+            if value.kind == BINXML && !value.bytes.is_empty() {
+                self.event_fragment(*value, instance, out)?;
+            } else {
+                values.push(self.value(*value)?.value());
+            }
+        }
+        self.rest(out, "values", Content::Many(values))
     }
 
     /// Reads a BinXml stream: one template instance, or elements that stand there themselves.
@@ -122,14 +145,17 @@ impl<'c> Reader<'c> {
     /// | 0f | 3 bytes; may be missing |
     /// | 0c | 1 byte, template id u32, offset of the definition u32, the definition if that offset is here, number of values u32, for each value size u16, type u8, 1 byte; the values |
     /// | 00 | end |
+    ///
+    /// No elements are given back for an instance whose template was overwritten, as happens in the unused space of a
+    /// chunk: another template, or none, stands in its place.
     fn stream(&mut self, start: usize, end: usize, depth: u32) -> Result<(Rc<Vec<Element>>, Instance<'c>), Stop> {
         if depth > MAX_DEPTH {
             return Err(Stop::Unusual);
         }
         match instance_at(self.chunk, start, end) {
-            Some((definition, values)) => {
+            Some((id, definition, values)) => {
                 self.pay(values.len())?;
-                Ok((self.template(definition)?, Instance { values, depth }))
+                Ok((self.template(id, definition)?, Instance { values, depth }))
             }
             None => {
                 let roots = read_elements(self.chunk, start, end, false).ok_or(Stop::Unusual)?;
@@ -145,15 +171,19 @@ impl<'c> Reader<'c> {
         self.stream(value.offset, end, around.depth.saturating_add(1))
     }
 
-    fn template(&mut self, offset: usize) -> Result<Rc<Vec<Element>>, Stop> {
+    fn template(&mut self, id: [u8; 4], offset: usize) -> Result<Rc<Vec<Element>>, Stop> {
+        // The id is the start of the template's GUID, which follows the offset of the next template.
+        if self.chunk.get(offset..).and_then(|b| b.get(4..)).is_none_or(|guid| !guid.starts_with(&id)) {
+            self.damaged = true;
+            return Ok(Rc::default());
+        }
         // There are few templates in a chunk.
         if let Some((_, known)) = self.templates.iter().find(|(at, _)| *at == offset) {
             return known.clone().ok_or(Stop::Unusual);
         }
         let template = read_template(self.chunk, offset).map(Rc::new);
-        let cost =
-            template.as_ref().map_or(0, |roots| roots.iter().map(Element::weight).fold(0, usize::saturating_add));
-        self.pay(cost.saturating_add(1024))?;
+        let weight = |roots: &Rc<Vec<Element>>| roots.iter().map(Element::weight).fold(0, usize::saturating_add);
+        self.pay(template.as_ref().map_or(1024, weight))?;
         self.templates.push((offset, template.clone()));
         template.ok_or(Stop::Unusual)
     }
@@ -283,6 +313,9 @@ impl<'c> Reader<'c> {
                     Some(value) => {
                         distinct = false;
                         let (roots, inner) = self.fragment(value, instance)?;
+                        if roots.is_empty() {
+                            return Err(Stop::Unusual);
+                        }
                         for root in &**roots {
                             self.damaged |= root.damaged;
                             self.child(&mut entries, root, &inner, depth, false)?;
@@ -602,8 +635,8 @@ fn sid(bytes: &[u8]) -> Option<String> {
     Some(sid)
 }
 
-/// The template's offset and the values of the instance that a stream consists of.
-fn instance_at(chunk: &[u8], start: usize, end: usize) -> Option<(usize, Vec<Slot<'_>>)> {
+/// Id and offset of the template, and the values, of the instance that a stream consists of.
+fn instance_at(chunk: &[u8], start: usize, end: usize) -> Option<([u8; 4], usize, Vec<Slot<'_>>)> {
     let mut at = Cursor::new(chunk.get(..end)?, "a record", 0);
     at.seek(start);
     let mut token = at.u8().ok()?;
@@ -614,7 +647,8 @@ fn instance_at(chunk: &[u8], start: usize, end: usize) -> Option<(usize, Vec<Slo
     if token != 0x0c {
         return None;
     }
-    at.skip(5).ok()?;
+    at.skip(1).ok()?;
+    let id = at.array().ok()?;
     let definition = at.u32().ok()? as usize;
     if definition == at.position() {
         at.skip(20).ok()?;
@@ -629,7 +663,7 @@ fn instance_at(chunk: &[u8], start: usize, end: usize) -> Option<(usize, Vec<Slo
         let bytes = at.take(u16::from_le_bytes([*low, *high]).into()).ok()?;
         values.push(Slot { kind: *kind, offset, bytes });
     }
-    (at.remaining() == 0 || at.u8().ok()? == 0x00).then_some((definition, values))
+    (at.remaining() == 0 || at.u8().ok()? == 0x00).then_some((id, definition, values))
 }
 
 /// The content of an element or attribute.

@@ -110,8 +110,8 @@ pub struct EvtxRecord {
     pub rest: Option<Value>,
     /// The record lies in unused space: it was not part of the log any more.
     pub recovered: bool,
-    /// Names of elements were overwritten, as happens to recovered records. The values are whole; those whose name is lost
-    /// stand under an empty name.
+    /// Names or templates were overwritten, as happens to recovered records. The values are whole; those whose name is lost
+    /// stand under an empty name, those whose template is lost under `values` in [`rest`](Self::rest).
     pub damaged: bool,
 }
 
