@@ -27,6 +27,7 @@ pub mod property_store;
 pub mod ntfs_crate;
 #[cfg(test)]
 pub(crate) mod ntfs_samples;
+pub mod evtx;
 pub mod regf;
 pub mod shell_item;
 pub mod shell_names;
