@@ -11,24 +11,22 @@
 )]
 
 mod artifact;
+mod file_times;
+mod host;
+mod jump_lists;
 mod lnk_files;
 mod prefetch;
-mod shell_link;
-mod host;
+mod recycle_bin;
 mod run_keys;
 mod services;
-mod usn_journal;
-pub mod jump_lists;
-pub mod lnk_files;
-pub mod recycle_bin;
 mod shell_link;
-pub mod zone_identifier;
+mod usn_journal;
+mod zone_identifier;
 
 pub use artifact::{
     Artifact, ArtifactError, Completion, EntryInput, FileInput, KeyInput, Limits, Out, Reads, Record, VolumeInput,
     VolumeView,
 };
-
 pub use host::read_host;
 
 use crate::model::Schema;
@@ -36,13 +34,16 @@ use crate::model::Schema;
 /// Every artifact, in the order in which equal instants are listed.
 #[rustfmt::skip]
 pub static ARTIFACTS: &[&Artifact] = &[
-    &prefetch::PREFETCH,
+    &file_times::ARTIFACT,
+    &usn_journal::ARTIFACT,
+    &recycle_bin::ARTIFACT,
+    &zone_identifier::ARTIFACT,
+    &prefetch::ARTIFACT,
     &lnk_files::ARTIFACT,
+    &jump_lists::ARTIFACT,
+    &run_keys::ARTIFACT,
+    &services::ARTIFACT,
 ];
-pub static ARTIFACTS: &[&Artifact] = &[&run_keys::RUN_KEYS, &services::SERVICES];
-pub static ARTIFACTS: &[&Artifact] = &[&prefetch::PREFETCH, &usn_journal::USN_JOURNAL];
-pub static ARTIFACTS: &[&Artifact] =
-    &[&lnk_files::ARTIFACT, &jump_lists::ARTIFACT, &recycle_bin::ARTIFACT, &zone_identifier::ARTIFACT];
 
 /// The artifact of that name.
 pub fn by_name(name: &str) -> Option<&'static Artifact> {

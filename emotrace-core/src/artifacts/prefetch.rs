@@ -6,7 +6,7 @@ use crate::formats::prefetch::{self, LoadedFile, Prefetch, Volume};
 use crate::model::{Descriptor, Field, FileReference, Host, Kind, Loss, Meaning, Value};
 
 /// Prefetch files of Windows XP to 11.
-pub(super) static PREFETCH: Artifact = Artifact {
+pub(super) static ARTIFACT: Artifact = Artifact {
     name: "prefetch",
     doc: "\
 A prefetch file is what Windows keeps of each program so that it starts faster the next time: which files and directories \

@@ -29,7 +29,7 @@ static PROGRAM: Descriptor = Descriptor {
 };
 
 /// See the module's text.
-pub(super) static RUN_KEYS: Artifact = Artifact {
+pub(super) static ARTIFACT: Artifact = Artifact {
     name: "run_keys",
     doc: "Run keys are places in the registry where programs are listed that Windows starts by itself: Run and RunOnce at \
 each logon, RunServices at boot in old versions, RunOnceEx with sections, and the same under Policies. Those of SOFTWARE \
@@ -151,7 +151,7 @@ mod tests {
         let mut host = Host::default();
         host.variables.insert("WINDIR".to_owned(), "C:\\Windows".to_owned());
         let mut sink = Collect::default();
-        let mut out = Out::new(&mut sink, RUN_KEYS.name, Arc::default(), State::Live);
+        let mut out = Out::new(&mut sink, ARTIFACT.name, Arc::default(), State::Live);
         assert_eq!(parse(&input, &host, &mut out).unwrap(), Completion::Complete);
         sink
     }

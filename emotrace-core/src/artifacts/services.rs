@@ -53,7 +53,7 @@ static SERVICE: Descriptor = Descriptor {
 };
 
 /// See the module's text.
-pub(super) static SERVICES: Artifact = Artifact {
+pub(super) static ARTIFACT: Artifact = Artifact {
     name: "services",
     doc: "Services and drivers are programs that Windows starts by itself, at boot or when something asks for them, without \
 a user logged on. Each has a key in the registry with its program, the account it runs as, and when it starts. The SYSTEM \
@@ -233,7 +233,7 @@ mod tests {
             ..Host::default()
         };
         let mut sink = Collect::default();
-        let mut out = Out::new(&mut sink, SERVICES.name, Arc::default(), State::Live);
+        let mut out = Out::new(&mut sink, ARTIFACT.name, Arc::default(), State::Live);
         for set in ["ControlSet001", "ControlSet002"] {
             for key in hive.find(&format!("{set}\\Services")).unwrap().subkeys() {
                 let key = key.unwrap();

@@ -10,7 +10,7 @@ use crate::formats::usn::{self, Records, UsnRecord};
 use crate::model::{Descriptor, Field, FileReference, Host, Kind, Locator, Loss, Meaning, Value};
 
 /// The NTFS change journal.
-pub(super) static USN_JOURNAL: Artifact = Artifact {
+pub(super) static ARTIFACT: Artifact = Artifact {
     name: "usn_journal",
     doc: "\
 The change journal of an NTFS volume ($Extend\\$UsnJrnl, stream $J). For each file or directory that is changed, Windows adds \

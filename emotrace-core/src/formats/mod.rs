@@ -11,31 +11,29 @@
     )
 )]
 
-pub mod fixup;
-pub mod index;
 pub mod cfb;
+pub mod evtx;
+pub mod fixup;
+mod huffman;
+pub mod index;
 pub mod jump_list;
 pub mod lnk;
 pub mod lznt1;
-mod huffman;
 pub mod lzx;
 pub mod mam;
 pub mod mft;
 pub mod ntfs_boot;
+pub mod ntfs_crate;
 pub mod prefetch;
 pub mod property_store;
-pub mod ntfs_crate;
-#[cfg(test)]
-pub(crate) mod ntfs_samples;
-pub mod evtx;
+pub mod recycle_bin;
 pub mod regf;
 pub mod shell_item;
 pub mod shell_names;
 pub mod usn;
 pub mod wof;
 pub mod xpress;
-pub mod recycle_bin;
-pub mod regf;
-pub mod shell_item;
-pub mod shell_names;
 pub mod zone_identifier;
+
+#[cfg(test)]
+pub(crate) mod ntfs_samples;

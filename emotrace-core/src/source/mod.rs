@@ -1,8 +1,3 @@
-//! Sources: the containers of evidence on the examiner's machine, all read-only.
-
-mod file;
-
-pub use file::FileSource;
 //! Sources: an image of a disk, whole or in parts, seen as one stream of bytes.
 //!
 //! [`Source::open`] looks at what stands in the files, not at their names alone: raw images (`.dd`, `.raw`, `.img` …),

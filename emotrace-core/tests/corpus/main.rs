@@ -3,12 +3,12 @@
 //! They lie outside this project: `EMOTRACE_CORPUS` names the folder, else `target/corpus` is tried. Where there is none,
 //! every test here is listed as ignored; none counts as passed.
 
-mod prefetch;
-mod source;
-mod usn_journal;
 mod jump_lists;
 mod lnk;
+mod prefetch;
 mod recycle_bin;
+mod source;
+mod usn_journal;
 
 use std::path::{Path, PathBuf};
 
@@ -18,10 +18,15 @@ use libtest_mimic::{Arguments, Trial};
 type Case = (&'static str, fn(&Path));
 
 /// One list per module; a new module adds its line here.
-const CASES: &[&[Case]] = &[prefetch::CASES];
-const CASES: &[&[Case]] = &[source::CASES];
-const CASES: &[&[Case]] = &[prefetch::CASES, usn_journal::CASES];
-const CASES: &[&[Case]] = &[jump_lists::CASES, lnk::CASES, recycle_bin::CASES];
+#[rustfmt::skip]
+const CASES: &[&[Case]] = &[
+    jump_lists::CASES,
+    lnk::CASES,
+    prefetch::CASES,
+    recycle_bin::CASES,
+    source::CASES,
+    usn_journal::CASES,
+];
 
 fn corpus() -> Option<PathBuf> {
     let place = match std::env::var_os("EMOTRACE_CORPUS") {
