@@ -238,9 +238,9 @@ impl Record {
         self
     }
 
-    /// Byte offset of the record in its stream.
-    pub const fn at(mut self, offset: u64) -> Self {
-        self.offset = Some(offset);
+    /// Byte offset of the record in its stream, if it has one.
+    pub fn at(mut self, offset: impl Into<Option<u64>>) -> Self {
+        self.offset = offset.into();
         self
     }
 
@@ -269,6 +269,7 @@ pub struct Out<'a> {
     artifact: &'static str,
     locator: Arc<Locator>,
     state: State,
+    user: Option<String>,
     events: u64,
     issues: u64,
 }
@@ -276,7 +277,18 @@ pub struct Out<'a> {
 impl<'a> Out<'a> {
     /// For the input at that place; `state` is the input's own.
     pub fn new(sink: &'a mut dyn Sink, artifact: &'static str, locator: Arc<Locator>, state: State) -> Self {
-        Self { sink, artifact, locator, state, events: 0, issues: 0 }
+        Self { sink, artifact, locator, state, user: None, events: 0, issues: 0 }
+    }
+
+    /// The account that the input as a whole belongs to: records that name none themselves get it.
+    pub fn with_user(mut self, user: Option<String>) -> Self {
+        self.user = user;
+        self
+    }
+
+    /// The artifact that this is for.
+    pub const fn artifact(&self) -> &'static str {
+        self.artifact
     }
 
     /// Goes on with a stream inside the input: what is given from here on comes from that place.
@@ -311,7 +323,7 @@ impl<'a> Out<'a> {
             artifact: self.artifact,
             descriptor,
             values,
-            user,
+            user: user.or_else(|| self.user.clone()),
             state: state.unwrap_or(self.state),
             origin,
         };

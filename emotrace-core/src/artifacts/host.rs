@@ -119,7 +119,7 @@ fn filetime(key: Option<&Key<'_>>, name: &str) -> Option<Timestamp> {
 
 /// Seconds since 1970; 0 and all ones mean none.
 fn unix_time(key: Option<&Key<'_>>, name: &str) -> Option<Timestamp> {
-    let seconds = number(key, name).filter(|n| *n != 0 && *n != u32::MAX.into())?;
+    let seconds = number(key, name).filter(|n| *n != 0 && *n != u64::from(u32::MAX))?;
     Timestamp::from_unix_seconds(i64::try_from(seconds).ok()?)
 }
 

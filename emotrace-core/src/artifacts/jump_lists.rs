@@ -38,7 +38,7 @@ static ENTRY: Descriptor = Descriptor {
 const MAX_FILE: u64 = 64 << 20;
 
 /// Automatic and custom jump lists.
-pub static ARTIFACT: Artifact = Artifact {
+pub(super) static ARTIFACT: Artifact = Artifact {
     name: "jump_lists",
     doc: "Windows 7 and later keep for each application and user a list of the items that it opened, shown on the taskbar \
           and in the Start menu. Automatic lists are kept by Windows: for each item path, machine, time of the last use, \

@@ -12,7 +12,7 @@ use super::{Artifact, ArtifactError, Completion, FileInput, Out, Reads};
 const MAX_READ: u64 = 16 << 20;
 
 /// Link files.
-pub static ARTIFACT: Artifact = Artifact {
+pub(super) static ARTIFACT: Artifact = Artifact {
     name: "lnk_files",
     doc: "A shell link points to a file, a folder or something else that Explorer shows. Windows makes one in a user's \
           Recent folder when a document is opened from Explorer or a file dialog; programs, installers, users and \

@@ -27,7 +27,7 @@ static DELETION: Descriptor = Descriptor {
 };
 
 /// `$I` files and `INFO2`.
-pub static ARTIFACT: Artifact = Artifact {
+pub(super) static ARTIFACT: Artifact = Artifact {
     name: "recycle_bin",
     doc: "When a user deletes something in Explorer, Windows moves it to a folder of that account in the volume's Recycle \
           Bin, under a random name that begins with $R, and writes a small file of the same name that begins with $I: \
@@ -123,7 +123,7 @@ mod tests {
         let data = data.to_vec();
         let locator = Arc::new(Locator { path: path.to_owned(), ..Locator::default() });
         let input = FileInput { locator: Arc::clone(&locator), data: &data, entry: None, limits: Default::default() };
-        let clippy = User { sid: "S-1-5-21-1-2-3-1001".to_owned(), name: Some("Clippy".to_owned()), profile: None };
+        let clippy = User { sid: "S-1-5-21-1-2-3-1001".to_owned(), name: Some("Clippy".to_owned()), ..User::default() };
         let host = Host { users: vec![clippy], ..Host::default() };
         let mut out = Out::new(&mut sink, ARTIFACT.name, locator, State::Live);
         let done = parse(&input, &host, &mut out);

@@ -35,7 +35,7 @@ static MARK: Descriptor = Descriptor {
 const MAX_READ: u64 = 64 << 10;
 
 /// `Zone.Identifier` streams.
-pub static ARTIFACT: Artifact = Artifact {
+pub(super) static ARTIFACT: Artifact = Artifact {
     name: "zone_identifier",
     doc: "Browsers, mail programs, chat programs and archivers that honour it write a stream Zone.Identifier beside the \
           content of every file that they save from elsewhere: the zone, and since Windows 10 often the address of the \

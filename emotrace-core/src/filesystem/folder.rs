@@ -15,7 +15,7 @@ use std::sync::Arc;
 use super::{FileSystem, FileSystemFacts, FileSystemIssue};
 use crate::bytes::ReadAt;
 use crate::model::{FileEntry, FileName, FileReference, Loss, MacbTimes, Namespace, StreamFacts};
-use crate::source::FileSource;
+use crate::source::EvidenceFile;
 
 /// How deep a drive root may lie in a collection, and how deep a tree is followed.
 const MAX_ROOT_DEPTH: usize = 6;
@@ -169,7 +169,8 @@ impl FileSystem for Folder {
             "$J" if self.resolve(r"\$Extend\$J").is_ok() => r"\$Extend\$J".to_owned(),
             stream => format!("{path}:{stream}"),
         };
-        Ok(Arc::new(FileSource::open(&self.resolve(&path)?)?))
+        let file = EvidenceFile::open(&self.resolve(&path)?).map_err(io::Error::other)?;
+        Ok(Arc::new(file))
     }
 
     fn lookup(&self, path: &str) -> io::Result<FileEntry> {

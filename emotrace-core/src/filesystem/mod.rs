@@ -31,6 +31,7 @@ pub struct FileSystemFacts {
     /// Volume label.
     pub label: Option<String>,
     /// The 64-bit serial number of an NTFS volume.
+    #[serde(serialize_with = "hex_serial")]
     pub serial: Option<u64>,
     /// Bytes per cluster.
     pub cluster_size: Option<u32>,
@@ -40,6 +41,14 @@ pub struct FileSystemFacts {
     pub formatted: Option<Timestamp>,
     /// MFT records.
     pub records: Option<u64>,
+}
+
+/// Serial numbers are written as 16 hexadecimal digits, as Windows tools show them.
+fn hex_serial<S: serde::Serializer>(serial: &Option<u64>, serializer: S) -> Result<S::Ok, S::Error> {
+    match serial {
+        Some(serial) => serializer.collect_str(&format_args!("{serial:016X}")),
+        None => serializer.serialize_none(),
+    }
 }
 
 /// Something that the file system could not read.
@@ -77,6 +86,13 @@ pub trait FileSystem: Send + Sync {
     /// # Errors
     /// `NotFound` if there is no such stream, `Unsupported` if its content can't be read (EFS), or a read error.
     fn open(&self, entry: &FileEntry, stream: &str) -> io::Result<Arc<dyn ReadAt>>;
+
+    /// The stretches of a stream that are not holes, as offset and length, in order and without overlap. `None` if that is
+    /// not known.
+    fn allocated_ranges(&self, entry: &FileEntry, stream: &str) -> Option<Vec<(u64, u64)>> {
+        let _ = (entry, stream);
+        None
+    }
 
     /// Finds a live entry by its path from the root, `\`-separated, compared as the volume compares names.
     ///

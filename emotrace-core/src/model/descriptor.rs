@@ -78,11 +78,13 @@ pub struct Schema {
 impl Schema {
     /// Place of an artifact in the catalogue.
     pub fn artifact_index(&self, name: &str) -> Option<usize> {
-        self.artifacts.iter().position(|a| *a == name)
+        let same = |a: &&str| std::ptr::eq(*a, name);
+        self.artifacts.iter().position(same).or_else(|| self.artifacts.iter().position(|a| *a == name))
     }
 
     /// Place of a descriptor in the catalogue.
     pub fn descriptor_index(&self, descriptor: &Descriptor) -> Option<usize> {
-        self.descriptors.iter().position(|d| d.name == descriptor.name)
+        let same = |d: &&Descriptor| std::ptr::eq(*d, descriptor);
+        self.descriptors.iter().position(same).or_else(|| self.descriptors.iter().position(|d| *d == descriptor))
     }
 }

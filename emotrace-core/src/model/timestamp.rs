@@ -3,7 +3,7 @@
 use std::fmt;
 
 use chrono::{DateTime, Datelike, NaiveDateTime, Timelike, Utc};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// Seconds between 1601-01-01 (the FILETIME epoch) and 1970-01-01 (the POSIX epoch).
 const EPOCH_GAP_SECONDS: i64 = 11_644_473_600;
@@ -15,8 +15,15 @@ const TICKS_PER_SECOND: u64 = 10_000_000;
 /// not instants and never become a `Timestamp` by themselves.
 ///
 /// Source of the format: Microsoft, `FILETIME` structure (minwinbase.h).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 pub struct Timestamp(u64);
+
+/// As RFC 3339 in formats for people, as ticks in others.
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() { serializer.collect_str(self) } else { serializer.serialize_u64(self.0) }
+    }
+}
 
 impl Timestamp {
     /// Keeps the ticks as they are.

@@ -1,1 +1,17 @@
-//! Room.
+//! The whole way, from evidence to timeline. The only room that sees all others, and the only one with threads.
+
+mod address;
+mod evidence;
+mod extract;
+mod hives;
+mod plan;
+mod preserve;
+mod progress;
+mod run;
+
+pub use address::{Address, Target};
+pub use evidence::{Evidence, EvidenceError, Mounted};
+pub use extract::{Extraction, RunError, extract, hosts};
+pub use preserve::{Copied, Wanted, preserve};
+pub use progress::{NoProgress, Progress};
+pub use run::{Options, Selection, Written, stream, write_timeline};

@@ -16,7 +16,7 @@ pub(super) const MAX_OPEN: usize = 256;
 
 /// A file of the evidence.
 #[derive(Debug)]
-pub(super) struct EvidenceFile {
+pub struct EvidenceFile {
     path: PathBuf,
     len: u64,
     /// `None` for a file that is opened for each read.
@@ -25,7 +25,10 @@ pub(super) struct EvidenceFile {
 
 impl EvidenceFile {
     /// Opens a regular file or a block device.
-    pub(super) fn open(path: &Path) -> Result<Self, SourceError> {
+    ///
+    /// # Errors
+    /// When the operating system refuses it, or it is a folder, a pipe or the like.
+    pub fn open(path: &Path) -> Result<Self, SourceError> {
         let fail = |error| SourceError::Open { path: path.to_owned(), error };
         // The kind is asked first: opening a FIFO would wait for a writer for ever.
         let metadata = fs::metadata(path).map_err(fail)?;

@@ -1,6 +1,7 @@
 //! What of the media could not be read.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
@@ -43,6 +44,13 @@ pub struct Gap {
     pub len: u64,
     /// Why.
     pub reason: GapReason,
+}
+
+/// `65536 bytes at 0x10000: why`.
+impl fmt::Display for Gap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes at {:#x}: {}", self.len, self.start, self.reason.text())
+    }
 }
 
 /// Gaps as they are met, from any thread. Neighbours with one reason are one gap, so the list does not depend on the

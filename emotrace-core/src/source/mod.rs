@@ -31,12 +31,13 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+pub use file::EvidenceFile;
 pub use gaps::{Gap, GapReason};
 pub use hash::{Algorithm, Comparison, Digests, HashError, Hasher, Outcome, Verification, hash_all, verify};
 
 use crate::bytes::ReadAt;
 use ewf::EwfImage;
-use file::{EvidenceFile, MAX_OPEN};
+use file::MAX_OPEN;
 use raw::RawImage;
 
 /// Why evidence can't be opened.

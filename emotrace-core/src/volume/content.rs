@@ -37,6 +37,7 @@ pub enum VolumeContent {
         #[serde(flatten)]
         boot: NtfsBoot,
         /// The volume's 64-bit serial number.
+        #[serde(serialize_with = "hex_serial")]
         serial: u64,
         /// Bytes that the file system spans, its backup boot sector not counted.
         size: u64,
@@ -96,6 +97,10 @@ pub enum VolumeContent {
         /// Its first 16 bytes in hexadecimal digits.
         first_bytes: String,
     },
+}
+
+fn hex_serial<S: serde::Serializer>(serial: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&format_args!("{serial:016X}"))
 }
 
 impl VolumeContent {

@@ -121,6 +121,12 @@ impl FileSystem for NtfsVolume {
         Ok(Arc::new(self.open_attribute(entry, attribute_type::DATA, stream)?))
     }
 
+    fn allocated_ranges(&self, entry: &FileEntry, stream: &str) -> Option<Vec<(u64, u64)>> {
+        let reader = self.open_attribute(entry, attribute_type::DATA, stream).ok()?;
+        let extents = reader.extents().iter().filter(|extent| extent.place != Place::Hole);
+        Some(extents.map(|extent| (extent.start, extent.end.saturating_sub(extent.start))).collect())
+    }
+
     fn lookup(&self, path: &str) -> io::Result<FileEntry> {
         let mut at = FileReference { record: ROOT, sequence: 0 };
         for name in path.split(['\\', '/']).filter(|name| !name.is_empty()) {

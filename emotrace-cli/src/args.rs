@@ -1,0 +1,264 @@
+//! The command line as typed.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use emotrace_core::export::{Format, Zone};
+use emotrace_core::model::Timestamp;
+
+/// Forensic timelines of Windows disk images, offline and read-only
+///
+/// EVIDENCE is a disk image (raw, split raw or E01; one segment or all of them in any order), a folder that holds a copy of
+/// a Windows tree (KAPE, Velociraptor or plain), or single artifact files (an event log, a registry hive, a prefetch or LNK
+/// file). It is told apart by content. Nothing is ever written to it or beside it.
+#[derive(Debug, Parser)]
+#[command(name = "emotrace", version, after_help = EXIT_CODES, after_long_help = LONG_HELP)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 done · 1 failed · 2 wrong usage · 3 done, but part of the evidence could not be read · \
+4 verify: a hash differs · 5 verify: no hash stored · 130 stopped";
+
+const LONG_HELP: &str = "\
+Examples:
+  emotrace analyze case.E01 -o case-out        everything, into a case folder
+  emotrace timeline case.E01 > timeline.jsonl  one ordered timeline on stdout
+  emotrace timeline System.evtx -f csv         a single event log as CSV
+  emotrace info case.E01                       what the image holds, and the host
+  emotrace verify case.E01                     hashes, compared with the stored ones
+  emotrace ls case.E01 'C:/Users'              a folder of the image
+  emotrace extract case.E01 -o files           all artifact files, with a SHA-256 manifest
+  emotrace explain prefetch                    what an artifact proves and what it does not
+
+Exit codes:
+  0    done (verify: all stored hashes match)
+  1    failed; the message on stderr says why
+  2    wrong usage
+  3    done, but part of the evidence could not be read; the issues say which (verify: incomplete)
+  4    verify: a stored hash differs from the content
+  5    verify: the image stores no hash
+  130  stopped by Ctrl-C; no output is left that looks whole";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Read everything into a case folder: timeline, issues, coverage and a manifest with hashes
+    Analyze(Analyze),
+    /// Write one ordered timeline to stdout or a file
+    Timeline(Timeline),
+    /// Show what the evidence is: container, partitions, file systems, the installed system
+    Info(Info),
+    /// Compute MD5, SHA-1 and SHA-256 of the image and compare with the stored hashes
+    Verify(Verify),
+    /// List files of the evidence, live and deleted
+    Ls(Ls),
+    /// Copy files out of the evidence, byte for byte, with a SHA-256 manifest
+    Extract(Extract),
+    /// Say what an artifact is, what it proves and what it does not
+    Explain(Explain),
+    /// Write a completion script for a shell to stdout
+    Completions(Completions),
+}
+
+/// What to read.
+#[derive(Debug, Args)]
+pub(crate) struct Evidence {
+    /// Image, folder or artifact files
+    #[arg(id = "evidence", required = true, value_name = "EVIDENCE")]
+    pub(crate) paths: Vec<PathBuf>,
+}
+
+/// How to run.
+#[derive(Debug, Args)]
+pub(crate) struct Running {
+    /// Threads (default: one for each core); the output does not depend on it
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<usize>,
+    /// How to show progress on stderr
+    #[arg(long, value_enum, default_value_t = ProgressStyle::Auto)]
+    pub(crate) progress: ProgressStyle,
+    /// Folder for temporary files (default: the system's); needs room for the timeline
+    #[arg(long, value_name = "DIR")]
+    pub(crate) temp: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ProgressStyle {
+    /// A bar if stderr is a terminal, else nothing
+    Auto,
+    /// A bar
+    Bar,
+    /// One JSON object a line
+    Ndjson,
+    /// Nothing
+    None,
+}
+
+/// Which events.
+#[derive(Debug, Args)]
+pub(crate) struct Selecting {
+    /// Only events at or after this time (2020-08-26, 2020-08-26T05:09:33Z); undated ones are left out then
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub(crate) from: Option<Timestamp>,
+    /// Only events before this time
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub(crate) to: Option<Timestamp>,
+    /// Only these artifacts (repeatable; `emotrace explain` lists them)
+    #[arg(long = "artifact", short, value_name = "NAME", value_delimiter = ',', value_parser = artifact)]
+    pub(crate) artifacts: Vec<String>,
+    /// Only evidence at these paths (repeatable): `*` within a name, `**` for any folders, as in 'C:\Users\**'
+    #[arg(id = "path", long, value_name = "PATTERN")]
+    pub(crate) paths: Vec<String>,
+    /// Read registry hives without their transaction logs
+    #[arg(long)]
+    pub(crate) no_replay: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Analyze {
+    #[command(flatten)]
+    pub(crate) evidence: Evidence,
+    /// Case folder; it must not exist or be empty
+    #[arg(long, short, value_name = "DIR")]
+    pub(crate) output: PathBuf,
+    /// Timeline formats (repeatable)
+    #[arg(long, short, value_name = "FORMAT", value_delimiter = ',', value_parser = format, default_value = "jsonl")]
+    pub(crate) format: Vec<Format>,
+    /// Time zone of the formats for people: UTC, +09:00, Asia/Tokyo (JSON lines are always UTC)
+    #[arg(long, value_name = "ZONE", default_value = "UTC")]
+    pub(crate) tz: Zone,
+    /// Also compute the image's MD5, SHA-1 and SHA-256 in the same run
+    #[arg(long)]
+    pub(crate) hash: bool,
+    #[command(flatten)]
+    pub(crate) selecting: Selecting,
+    #[command(flatten)]
+    pub(crate) running: Running,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Timeline {
+    #[command(flatten)]
+    pub(crate) evidence: Evidence,
+    /// Write to this file instead of stdout
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Timeline format
+    #[arg(long, short, value_name = "FORMAT", value_parser = format, default_value = "jsonl")]
+    pub(crate) format: Format,
+    /// Time zone of the formats for people: UTC, +09:00, Asia/Tokyo (JSON lines are always UTC)
+    #[arg(long, value_name = "ZONE", default_value = "UTC")]
+    pub(crate) tz: Zone,
+    /// Also compute the image's hashes in the same run and show them on stderr
+    #[arg(long)]
+    pub(crate) hash: bool,
+    #[command(flatten)]
+    pub(crate) selecting: Selecting,
+    #[command(flatten)]
+    pub(crate) running: Running,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Info {
+    #[command(flatten)]
+    pub(crate) evidence: Evidence,
+    /// As JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    #[command(flatten)]
+    pub(crate) evidence: Evidence,
+    /// As JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// How to show progress on stderr
+    #[arg(long, value_enum, default_value_t = ProgressStyle::Auto)]
+    pub(crate) progress: ProgressStyle,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Ls {
+    /// Image or folder
+    #[arg(value_name = "EVIDENCE")]
+    pub(crate) evidence: PathBuf,
+    /// Place: [VOLUME/]PATH or [VOLUME/]#RECORD-SEQUENCE; VOLUME is p1, p2 … or C: (default: the system volume's root)
+    #[arg(value_name = "PLACE", default_value = "/")]
+    pub(crate) place: String,
+    /// More segments of the image
+    #[arg(long = "segment", value_name = "FILE")]
+    pub(crate) segments: Vec<PathBuf>,
+    /// Also what lies below
+    #[arg(long, short)]
+    pub(crate) recursive: bool,
+    /// Every record of the volume that is not in use, wherever it lay
+    #[arg(long, short, conflicts_with = "recursive")]
+    pub(crate) deleted: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Extract {
+    #[command(flatten)]
+    pub(crate) evidence: Evidence,
+    /// Output folder; it must not exist or be empty
+    #[arg(long, short, value_name = "DIR")]
+    pub(crate) output: PathBuf,
+    /// What to copy (repeatable): paths with `*` and `**`, streams as **:Zone.Identifier (default: every file that an
+    /// artifact reads, and the registry hives with their logs)
+    #[arg(id = "path", long, short, value_name = "PATTERN")]
+    pub(crate) paths: Vec<String>,
+    /// Also from deleted records; their content may have been written over
+    #[arg(long)]
+    pub(crate) deleted: bool,
+    #[command(flatten)]
+    pub(crate) running: Running,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Explain {
+    /// Artifact; without one, all are listed
+    pub(crate) name: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Completions {
+    /// The shell
+    pub(crate) shell: Shell,
+}
+
+fn time(text: &str) -> Result<Timestamp, String> {
+    Timestamp::parse(text)
+        .ok_or_else(|| "write 2020-08-26, 2020-08-26T05:09:33Z or 2020-08-26T14:09:33+09:00".to_owned())
+}
+
+fn format(text: &str) -> Result<Format, String> {
+    text.parse().map_err(|_| {
+        let names: Vec<&str> = Format::ALL.iter().map(|(_, name)| *name).collect();
+        format!("formats are {}", names.join(", "))
+    })
+}
+
+fn artifact(text: &str) -> Result<String, String> {
+    match emotrace_core::artifacts::by_name(text) {
+        Some(artifact) => Ok(artifact.name.to_owned()),
+        None => {
+            let names: Vec<&str> = emotrace_core::artifacts::ARTIFACTS.iter().map(|a| a.name).collect();
+            Err(format!("artifacts are {}", names.join(", ")))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    /// clap's own check of the whole definition.
+    #[test]
+    fn the_definition_is_sound() {
+        super::Arguments::command().debug_assert();
+    }
+}

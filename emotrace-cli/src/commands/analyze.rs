@@ -1,0 +1,129 @@
+//! `emotrace analyze`: everything into a case folder.
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use emotrace_core::export::{Context, Finished, Format, OutputFile};
+use emotrace_core::model::{ParseIssue, Timestamp};
+use emotrace_core::pipeline::{Evidence, extract, write_timeline};
+use serde_json::{Value, json};
+
+use super::{check_output, new_folder, options, summary, tell_issues};
+use crate::args::Analyze;
+use crate::commands::{info, timeline, verify};
+use crate::exit::{Exit, Failure};
+use crate::progress::display;
+
+pub(crate) fn run(arguments: &Analyze) -> Result<Exit, Failure> {
+    let started = now();
+    let folder = &arguments.output;
+    check_output(folder, &arguments.evidence.paths)?;
+    let options = options(&arguments.running, Some(&arguments.selecting));
+    let evidence = Evidence::open(&arguments.evidence.paths)?;
+    new_folder(folder)?;
+    let progress = display(arguments.running.progress);
+    let (extraction, hashes) =
+        verify::beside(&evidence, arguments.hash, &options, || extract(&evidence, &options, &*progress));
+    let extraction = extraction?;
+    let hashes = hashes.transpose()?;
+
+    let mut outputs = Vec::new();
+    let mut notes = String::new();
+    for format in &arguments.format {
+        let context = Context { hosts: extraction.hosts.clone(), zone: arguments.tz };
+        let mut written = Default::default();
+        outputs.push(write_file(folder, file_name(*format), |out| {
+            written = write_timeline(&extraction, *format, context, &options, &*progress, out)?;
+            Ok(())
+        })?);
+        notes.push_str(&timeline::left_out(written));
+    }
+    outputs.push(write_file(folder, "issues.jsonl", |out| {
+        for issue in extraction.issues() {
+            serde_json::to_writer(&mut *out, &issue_row(issue)).map_err(io::Error::from)?;
+            out.write_all(b"\n")?;
+        }
+        Ok(())
+    })?);
+    outputs.push(write_file(folder, "coverage.json", |out| write_json(&json!(extraction.coverage), out))?);
+    outputs
+        .push(write_file(folder, "evidence.json", |out| write_json(&info::facts(&evidence, &extraction.hosts), out))?);
+    // What depends on the run and not on the evidence stands here alone.
+    let manifest = json!({
+        "tool": "emotrace",
+        "version": env!("CARGO_PKG_VERSION"),
+        "arguments": std::env::args().collect::<Vec<_>>(),
+        "started": started.map(|t| t.to_string()),
+        "finished": now().map(|t| t.to_string()),
+        "evidence": {
+            "label": evidence.label,
+            "paths": evidence.paths.iter().map(|p| p.display().to_string()).collect::<Vec<_>>(),
+            "hashes": hashes.as_ref().map(|h| json!(h)),
+        },
+        "events": extraction.timeline.len(),
+        "issues": extraction.issues().count(),
+        "outputs": outputs.iter().map(|o| output_row(folder, o)).collect::<Vec<_>>(),
+    });
+    write_file(folder, "manifest.json", |out| write_json(&manifest, out))?;
+    drop(progress);
+    if let Some(hashes) = &hashes {
+        eprint!("{}", verify::text(hashes));
+    }
+    eprintln!("{}{notes}; written to {}", summary(&evidence, &extraction), folder.display());
+    Ok(tell_issues(extraction.issues(), "; see issues.jsonl"))
+}
+
+/// The name of a timeline in the case folder.
+const fn file_name(format: Format) -> &'static str {
+    match format {
+        Format::Jsonl => "timeline.jsonl",
+        Format::Csv => "timeline.csv",
+        Format::Bodyfile => "timeline.body",
+        Format::L2tCsv => "timeline.l2t.csv",
+        Format::Timesketch => "timesketch.jsonl",
+    }
+}
+
+fn write_file(
+    folder: &Path,
+    name: &str,
+    write: impl FnOnce(&mut dyn Write) -> Result<(), Failure>,
+) -> Result<Finished, Failure> {
+    let path = folder.join(name);
+    let failed = |error| Failure::Output(path.display().to_string(), error);
+    let mut file = OutputFile::create(&path).map_err(failed)?;
+    write(&mut file)?;
+    file.finish().map_err(failed)
+}
+
+fn write_json(value: &Value, out: &mut dyn Write) -> Result<(), Failure> {
+    serde_json::to_writer_pretty(&mut *out, value).map_err(io::Error::from)?;
+    out.write_all(b"\n")?;
+    Ok(())
+}
+
+fn output_row(folder: &Path, output: &Finished) -> Value {
+    let name = output.path.strip_prefix(folder).unwrap_or(&output.path);
+    json!({"file": name.display().to_string(), "bytes": output.bytes, "sha256": output.sha256})
+}
+
+fn issue_row(issue: &ParseIssue) -> Value {
+    let at = &issue.locator;
+    json!({
+        "artifact": issue.artifact,
+        "loss": issue.loss.name(),
+        "error": issue.error,
+        "image": at.image,
+        "volume": at.volume,
+        "path": at.path,
+        "stream": at.stream,
+        "record": at.record.map(|r| r.to_string()),
+        "offset": issue.offset,
+    })
+}
+
+fn now() -> Option<Timestamp> {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
+    Timestamp::from_unix_nanos(i64::try_from(since.as_secs()).ok()?, since.subsec_nanos())
+}

@@ -1,0 +1,38 @@
+//! `emotrace extract`: files out of the evidence, byte for byte.
+
+use std::io::Write;
+
+use emotrace_core::export::OutputFile;
+use emotrace_core::pipeline::{Evidence, Wanted, preserve};
+use serde_json::json;
+
+use super::{check_output, new_folder, options};
+use crate::args::Extract;
+use crate::exit::{Exit, Failure};
+use crate::progress::display;
+
+pub(crate) fn run(arguments: &Extract) -> Result<Exit, Failure> {
+    let folder = &arguments.output;
+    check_output(folder, &arguments.evidence.paths)?;
+    let options = options(&arguments.running, None);
+    let evidence = Evidence::open(&arguments.evidence.paths)?;
+    new_folder(folder)?;
+    let wanted = Wanted { patterns: arguments.paths.clone(), deleted: arguments.deleted };
+    let progress = display(arguments.running.progress);
+    let copied = preserve(&evidence, &wanted, folder, &options, &*progress)?;
+    drop(progress);
+    let manifest = json!({
+        "tool": "emotrace",
+        "version": env!("CARGO_PKG_VERSION"),
+        "evidence": evidence.label,
+        "files": copied,
+    });
+    let failed = |error| Failure::Output(folder.join("manifest.json").display().to_string(), error);
+    let mut file = OutputFile::create(&folder.join("manifest.json")).map_err(failed)?;
+    serde_json::to_writer_pretty(&mut file, &manifest).map_err(|error| failed(error.into()))?;
+    writeln!(file).map_err(failed)?;
+    file.finish().map_err(failed)?;
+    let bad: Vec<_> = copied.iter().filter(|c| c.error.is_some()).collect();
+    eprintln!("{} copied, {} could not be read; manifest.json lists them all", copied.len() - bad.len(), bad.len());
+    Ok(if bad.is_empty() { Exit::Done } else { Exit::Incomplete })
+}

@@ -1,0 +1,99 @@
+//! `emotrace info`: what the evidence is.
+
+use std::fmt::Write;
+
+use emotrace_core::export::escape::visible;
+use emotrace_core::model::Host;
+use emotrace_core::pipeline::{Evidence, Options, hosts};
+use serde_json::{Value, json};
+
+use super::print;
+use crate::args::Info;
+use crate::exit::{Exit, Failure};
+
+pub(crate) fn run(arguments: &Info) -> Result<Exit, Failure> {
+    std::panic::set_hook(Box::new(|_| {}));
+    let evidence = Evidence::open(&arguments.evidence.paths)?;
+    let hosts = hosts(&evidence, &Options::default());
+    let facts = facts(&evidence, &hosts);
+    if arguments.json {
+        let json = serde_json::to_string_pretty(&facts).map_err(|e| Failure::Message(e.to_string()))?;
+        print(&format!("{json}\n"))?;
+    } else {
+        let mut text = String::new();
+        outline(&facts, 0, &mut text);
+        print(&text)?;
+    }
+    let bad = evidence.source.as_ref().is_some_and(|s| !s.gaps().is_empty());
+    Ok(if bad { Exit::Incomplete } else { Exit::Done })
+}
+
+/// Everything that is known of the evidence as a whole.
+pub(crate) fn facts(evidence: &Evidence, hosts: &[Host]) -> Value {
+    let file_systems: Vec<Value> = evidence
+        .volumes
+        .iter()
+        .map(|v| json!({"volume": v.label, "letter": v.letter, "file_system": v.files.facts()}))
+        .collect();
+    let gaps: Vec<String> = evidence.source.iter().flat_map(|s| s.gaps()).map(|g| g.to_string()).collect();
+    let mut facts = json!({
+        "evidence": evidence.label,
+        "image": evidence.source.as_ref().map(|s| json!(s.facts())),
+        "partitions": evidence.layout.as_ref().map(|l| json!(l)),
+        "file_systems": file_systems,
+        "hosts": hosts,
+        "unreadable": gaps,
+    });
+    prune(&mut facts);
+    facts
+}
+
+/// What is not known is left out.
+fn prune(value: &mut Value) {
+    match value {
+        Value::Object(map) => {
+            map.values_mut().for_each(prune);
+            map.retain(|_, v| !v.is_null() && v.as_array().is_none_or(|a| !a.is_empty()));
+        }
+        Value::Array(items) => items.iter_mut().for_each(prune),
+        _ => {}
+    }
+}
+
+/// JSON as an indented outline for people.
+fn outline(value: &Value, depth: usize, text: &mut String) {
+    let pad = "  ".repeat(depth);
+    match value {
+        Value::Object(map) => {
+            for (name, value) in map {
+                let name = name.replace('_', " ");
+                if value.is_object() || value.is_array() {
+                    let _ = writeln!(text, "{pad}{name}");
+                    outline(value, depth + 1, text);
+                } else {
+                    let _ = writeln!(text, "{pad}{name:20} {}", visible(&plain(value)));
+                }
+            }
+        }
+        Value::Array(items) => {
+            for item in items {
+                if item.is_object() {
+                    let mut inner = String::new();
+                    outline(item, 0, &mut inner);
+                    for (n, line) in inner.lines().enumerate() {
+                        let _ = writeln!(text, "{pad}{} {line}", if n == 0 { "-" } else { " " });
+                    }
+                } else {
+                    let _ = writeln!(text, "{pad}- {}", visible(&plain(item)));
+                }
+            }
+        }
+        other => {
+            let _ = writeln!(text, "{pad}{}", visible(&plain(other)));
+        }
+    }
+}
+
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}

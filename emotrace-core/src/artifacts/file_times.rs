@@ -1,0 +1,286 @@
+//! What the file system says of each file: `$STANDARD_INFORMATION` and `$FILE_NAME`, live and deleted.
+
+use std::sync::Arc;
+
+use super::artifact::{Artifact, ArtifactError, Completion, EntryInput, Out, Reads, Record};
+use crate::model::{Descriptor, Field, FileEntry, FileName, Host, Kind, Locator, MacbTimes, Meaning, Namespace, Value};
+
+/// The artifact.
+pub(super) static ARTIFACT: Artifact = Artifact {
+    name: "file_times",
+    doc: "\
+Every file and folder of an NTFS volume has a record in the Master File Table. It holds the four times of \
+$STANDARD_INFORMATION (content modified, accessed, record changed, created), which Explorer shows, and four more for \
+each of its names in $FILE_NAME. All have a resolution of 100 ns and are in UTC. Records of deleted files stay until \
+they are used again.
+
+It proves that a file of that name and size lay at that place, and when Windows last wrote each time. $FILE_NAME times \
+are set when a name is made, moved or renamed; usual programs can't set them.
+
+It does not prove when content came to be: $STANDARD_INFORMATION times can be set by any program, and are carried over \
+by copying, unpacking and installing. A creation time before that of $FILE_NAME is a hint at forged or carried-over \
+times, not a proof. The access time may be up to an hour late or not kept at all.
+
+Records of live files stay as long as the file; those of deleted files until Windows needs the record, which on a busy \
+system volume can be minutes.",
+    references: &[
+        "Microsoft, Master File Table (MFT_SEGMENT_REFERENCE, STANDARD_INFORMATION, FILE_NAME), learn.microsoft.com",
+        "B. Carrier, File System Forensic Analysis, chapters 11 to 13",
+    ],
+    emits: &[&TIMES, &NAME_TIMES],
+    reads: Reads::Entries { parse },
+};
+
+/// `$STANDARD_INFORMATION` of one file.
+static TIMES: Descriptor = Descriptor {
+    name: "windows:file:times",
+    doc: "The times of $STANDARD_INFORMATION of one file or folder.",
+    message: "{path}[ -> {reparse_target}][ ({size} bytes)]",
+    data_type: Some("fs:stat:ntfs"),
+    fields: &[
+        Field::new("path", Kind::Text, "Full path by the first long name."),
+        Field::new("name", Kind::Text, "That name alone."),
+        Field::new("size", Kind::Number, "Length of the main stream in bytes."),
+        Field::new("directory", Kind::Bool, "It is a folder."),
+        Field::new("attributes", Kind::List, "File attributes by their Windows names."),
+        Field::new("links", Kind::List, "Other paths of the same file (hard links)."),
+        Field::new("streams", Kind::List, "Alternate data streams: name and length in bytes."),
+        Field::new("allocated", Kind::Number, "Bytes that the main stream takes on the volume."),
+        Field::new("reparse_tag", Kind::Text, "Tag of the reparse point, hexadecimal."),
+        Field::new("reparse_target", Kind::Text, "Where a link or junction leads."),
+        Field::new("security_id", Kind::Number, "Key of the file's access rights in $Secure."),
+        Field::new("usn", Kind::Number, "Place of the file's newest record in the change journal."),
+        Field::new("lsn", Kind::Number, "Place of the record's last change in $LogFile."),
+        Field::new("orphan", Kind::Bool, "The folder that held it is gone."),
+        Field::new("bad_fixup", Kind::Bool, "The record was torn or damaged; values in it may be wrong."),
+    ],
+};
+
+/// One `$FILE_NAME`.
+static NAME_TIMES: Descriptor = Descriptor {
+    name: "windows:file:name_times",
+    doc: "The times of one $FILE_NAME of a file or folder.",
+    message: "{path} ($FILE_NAME)",
+    data_type: Some("fs:stat:ntfs"),
+    fields: &[
+        Field::new("path", Kind::Text, "Full path by this name."),
+        Field::new("name", Kind::Text, "The name alone."),
+        Field::new("namespace", Kind::Text, "win32, dos, win32+dos or posix."),
+        Field::new("dos_name", Kind::Text, "The 8.3 name beside it, where it has the same times."),
+        Field::new("directory", Kind::Bool, "It is a folder."),
+        Field::new("parent", Kind::Text, "MFT record of the folder that holds it, as record-sequence."),
+        Field::new("orphan", Kind::Bool, "The folder that held it is gone."),
+    ],
+};
+
+fn parse(input: &EntryInput<'_>, _host: &Host, out: &mut Out<'_>) -> Result<Completion, ArtifactError> {
+    let entry = input.entry;
+    if entry.reference.is_none() {
+        // A copy in a folder: that the file was there is all it tells.
+        out.give(facts(input));
+        return Ok(Completion::Complete);
+    }
+    standard_information(input, out);
+    for name in &entry.names {
+        if dos_twin_of(entry, name).is_none() {
+            file_name(input, name, out);
+        }
+    }
+    Ok(Completion::Complete)
+}
+
+fn standard_information(input: &EntryInput<'_>, out: &mut Out<'_>) {
+    let entry = input.entry;
+    // Without $STANDARD_INFORMATION there are no times of its kind; the names still give theirs.
+    let Some(information) = &entry.standard_information else {
+        if entry.names.is_empty() && !entry.streams.is_empty() {
+            out.give(facts(input));
+        }
+        return;
+    };
+    let record = facts(input)
+        .set("attributes", attribute_names(information.attributes))
+        .set_some("security_id", information.security_id)
+        .set_some("usn", information.usn);
+    out.give(with_times(record, &information.times));
+}
+
+/// What is known of the file beside its times.
+fn facts(input: &EntryInput<'_>) -> Record {
+    let entry = input.entry;
+    let primary = entry.primary_name();
+    let main = entry.main_stream();
+    let links: Vec<Value> = entry
+        .links()
+        .filter(|link| primary.is_none_or(|p| p.path != link.path))
+        .map(|link| link.path.as_str().into())
+        .collect();
+    let streams: Vec<Value> = entry
+        .streams
+        .iter()
+        .filter(|s| !s.name.is_empty())
+        .map(|s| Value::Map(vec![("name".to_owned(), s.name.as_str().into()), ("size".to_owned(), s.size.into())]))
+        .collect();
+    let some = |list: Vec<Value>| (!list.is_empty()).then_some(list);
+    Record::new(&TIMES)
+        .set("path", input.locator.path.as_str())
+        .set_some("name", primary.map(|n| n.name.as_str()))
+        .set_some("size", main.map(|s| s.size))
+        .set_some("allocated", main.filter(|s| !s.resident).map(|s| s.allocated))
+        .set("directory", entry.directory)
+        .set_some("links", some(links))
+        .set_some("streams", some(streams))
+        .set_some("reparse_tag", entry.reparse_tag.map(|tag| format!("{tag:#010x}")))
+        .set_some("reparse_target", entry.reparse_target.as_deref())
+        .set_some("lsn", entry.lsn)
+        .set_some("orphan", primary.filter(|n| n.orphan).map(|_| true))
+        .set_some("bad_fixup", entry.bad_fixup.then_some(true))
+        .at(entry.offset)
+}
+
+fn file_name(input: &EntryInput<'_>, name: &FileName, out: &mut Out<'_>) {
+    let entry = input.entry;
+    let path = path_of(input, name);
+    let dos = entry.names.iter().find(|other| dos_twin_of(entry, other).is_some_and(|long| std::ptr::eq(long, name)));
+    let mut record = Record::new(&NAME_TIMES)
+        .set("path", path.as_str())
+        .set("name", name.name.as_str())
+        .set("namespace", name.namespace.name())
+        .set_some("dos_name", dos.map(|d| d.name.as_str()))
+        .set("directory", entry.directory)
+        .set("parent", name.parent.to_string())
+        .set_some("orphan", name.orphan.then_some(true))
+        .at(entry.offset);
+    if path != input.locator.path {
+        record = record.place(Arc::new(Locator { path, ..(*input.locator).clone() }));
+    }
+    out.give(with_times(record, &name.times));
+}
+
+/// The long name that a DOS name stands beside, if it holds the same folder and times: such a pair is one row.
+fn dos_twin_of<'e>(entry: &'e FileEntry, dos: &FileName) -> Option<&'e FileName> {
+    let is_twin = |n: &&FileName| n.namespace == Namespace::Win32 && n.parent == dos.parent && n.times == dos.times;
+    (dos.namespace == Namespace::Dos).then(|| entry.names.iter().find(is_twin)).flatten()
+}
+
+/// The name's path with the drive letter that the caller gave the primary path.
+fn path_of(input: &EntryInput<'_>, name: &FileName) -> String {
+    let drive = input.entry.primary_name().and_then(|p| input.locator.path.strip_suffix(p.path.as_str()));
+    format!("{}{}", drive.unwrap_or_default(), name.path)
+}
+
+fn with_times(record: Record, times: &MacbTimes) -> Record {
+    record
+        .time(Meaning::MODIFIED, times.modified)
+        .time(Meaning::ACCESSED, times.accessed)
+        .time(Meaning::CHANGED, times.changed)
+        .time(Meaning::CREATED, times.created)
+}
+
+/// File attributes by their names. Source: Microsoft, File Attribute Constants (winnt.h).
+fn attribute_names(bits: u32) -> Vec<Value> {
+    const NAMES: &[(u32, &str)] = &[
+        (0x1, "readonly"),
+        (0x2, "hidden"),
+        (0x4, "system"),
+        (0x10, "directory"),
+        (0x20, "archive"),
+        (0x40, "device"),
+        (0x80, "normal"),
+        (0x100, "temporary"),
+        (0x200, "sparse"),
+        (0x400, "reparse_point"),
+        (0x800, "compressed"),
+        (0x1000, "offline"),
+        (0x2000, "not_content_indexed"),
+        (0x4000, "encrypted"),
+        (0x8000, "integrity_stream"),
+        (0x2_0000, "no_scrub_data"),
+        (0x4_0000, "recall_on_open"),
+        (0x8_0000, "pinned"),
+        (0x10_0000, "unpinned"),
+        (0x40_0000, "recall_on_data_access"),
+    ];
+    NAMES.iter().filter(|(bit, _)| bits & bit != 0).map(|(_, name)| (*name).into()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Collect, Event, FileReference, StandardInformation, State, StreamFacts, Timestamp};
+
+    fn at(ticks: u64) -> MacbTimes {
+        let t = Some(Timestamp::from_filetime(ticks));
+        MacbTimes { modified: t, accessed: t, changed: t, created: t }
+    }
+
+    fn name(name: &str, namespace: Namespace, ticks: u64) -> FileName {
+        FileName {
+            name: name.to_owned(),
+            path: format!(r"\dir\{name}"),
+            parent: FileReference { record: 30, sequence: 1 },
+            namespace,
+            times: at(ticks),
+            orphan: false,
+        }
+    }
+
+    fn events(entry: &FileEntry) -> Vec<Event> {
+        let path = entry.primary_name().map(|n| format!("C:{}", n.path)).unwrap_or_default();
+        let locator = Arc::new(Locator { path, ..Locator::default() });
+        let mut sink = Collect::default();
+        let mut out = Out::new(&mut sink, "file_times", Arc::clone(&locator), State::Live);
+        let done = parse(&EntryInput { locator, entry }, &Host::default(), &mut out).unwrap();
+        assert_eq!(done, Completion::Complete);
+        sink.events
+    }
+
+    #[test]
+    fn a_dos_name_with_the_same_times_is_no_row_of_its_own() {
+        let mut entry = FileEntry {
+            reference: Some(FileReference { record: 40, sequence: 1 }),
+            standard_information: Some(StandardInformation { times: at(1), attributes: 0x22, ..Default::default() }),
+            names: vec![name("long name.txt", Namespace::Win32, 2), name("LONGNA~1.TXT", Namespace::Dos, 2)],
+            streams: vec![StreamFacts { size: 5, ..StreamFacts::default() }],
+            ..FileEntry::default()
+        };
+        let rows = events(&entry);
+        assert_eq!(rows.len(), 2);
+        assert_eq!(rows[0].meaning.macb(), "MACB");
+        assert_eq!(rows[0].values.get("attributes").unwrap().to_string(), "hidden; archive");
+        assert_eq!(rows[1].values.get("dos_name").unwrap().as_text(), Some("LONGNA~1.TXT"));
+        entry.names[1].times = at(3);
+        assert_eq!(events(&entry).len(), 3, "a DOS name with times of its own is shown");
+    }
+
+    #[test]
+    fn every_hard_link_has_its_path_with_the_drive() {
+        let entry = FileEntry {
+            reference: Some(FileReference { record: 40, sequence: 1 }),
+            standard_information: Some(StandardInformation { times: at(1), ..Default::default() }),
+            names: vec![name("a", Namespace::Posix, 1), name("b", Namespace::Posix, 1)],
+            ..FileEntry::default()
+        };
+        let rows = events(&entry);
+        let paths: Vec<_> = rows.iter().map(|e| e.origin.locator.path.as_str()).collect();
+        assert_eq!(paths, [r"C:\dir\a", r"C:\dir\a", r"C:\dir\b"]);
+        assert_eq!(rows[0].values.get("links").unwrap().to_string(), r"\dir\b");
+    }
+
+    /// A record without $STANDARD_INFORMATION gives its names and invents nothing.
+    #[test]
+    fn no_standard_information() {
+        let reference = Some(FileReference { record: 40, sequence: 1 });
+        let entry = FileEntry { reference, names: vec![name("a", Namespace::Posix, 1)], ..FileEntry::default() };
+        assert_eq!(events(&entry).len(), 1);
+    }
+
+    /// A folder's copy has no times and no $FILE_NAME.
+    #[test]
+    fn a_copy_is_one_undated_row() {
+        let entry = FileEntry { names: vec![name("a", Namespace::Win32, 1)], ..FileEntry::default() };
+        let rows = events(&entry);
+        assert_eq!(rows.len(), 1);
+        assert_eq!((rows[0].time, rows[0].origin.offset), (None, None));
+    }
+}

@@ -1,0 +1,104 @@
+//! Output files that never look whole when they are not.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+/// A file that is written under a temporary name in the same folder and gets its own name when it is finished. Dropped
+/// before that, it is removed.
+#[derive(Debug)]
+pub struct OutputFile {
+    target: PathBuf,
+    partial: PathBuf,
+    out: Option<BufWriter<File>>,
+    hash: Sha256,
+    bytes: u64,
+}
+
+impl OutputFile {
+    /// Begins a file.
+    ///
+    /// # Errors
+    /// When the temporary file can't be made.
+    pub fn create(target: &Path) -> io::Result<Self> {
+        let mut name = target.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_owned();
+        name.push(".partial");
+        let partial = target.with_file_name(name);
+        let out = BufWriter::with_capacity(1 << 18, File::create(&partial)?);
+        Ok(Self { target: target.to_owned(), partial, out: Some(out), hash: Sha256::new(), bytes: 0 })
+    }
+
+    /// Ends the file: writes everything out to the disk and gives it its name.
+    ///
+    /// # Errors
+    /// When something can't be written; the temporary file is removed then.
+    pub fn finish(mut self) -> io::Result<Finished> {
+        if let Some(out) = self.out.take() {
+            out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
+            fs::rename(&self.partial, &self.target)?;
+        }
+        let sha256 = self.hash.finalize_reset().iter().map(|byte| format!("{byte:02x}")).collect();
+        self.partial.clear();
+        Ok(Finished { path: self.target.clone(), bytes: self.bytes, sha256 })
+    }
+}
+
+/// A finished output file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finished {
+    /// Where it lies.
+    pub path: PathBuf,
+    /// Its length.
+    pub bytes: u64,
+    /// SHA-256 of its content, lower-case hex.
+    pub sha256: String,
+}
+
+impl Write for OutputFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let out = self.out.as_mut().ok_or(io::ErrorKind::BrokenPipe)?;
+        out.write_all(bytes)?;
+        self.hash.update(bytes);
+        self.bytes = self.bytes.saturating_add(bytes.len() as u64);
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.as_mut().map_or(Ok(()), Write::flush)
+    }
+}
+
+impl Drop for OutputFile {
+    fn drop(&mut self) {
+        if !self.partial.as_os_str().is_empty() {
+            // Nothing can be done about a file that can't be removed; its name says that it is not whole.
+            let _ = fs::remove_file(&self.partial);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_has_its_name_only_when_it_is_whole() {
+        let dir = tempfile::tempdir().unwrap();
+        let target = dir.path().join("a.jsonl");
+        let mut file = OutputFile::create(&target).unwrap();
+        file.write_all(b"abc").unwrap();
+        assert!(!target.exists());
+        let finished = file.finish().unwrap();
+        assert_eq!(fs::read(&target).unwrap(), b"abc");
+        // Witness: FIPS 180-2, appendix B.1.
+        assert_eq!(finished.sha256, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    }
+
+    #[test]
+    fn an_unfinished_file_is_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        drop(OutputFile::create(&dir.path().join("a.jsonl")).unwrap());
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+}

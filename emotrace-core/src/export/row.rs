@@ -1,0 +1,144 @@
+//! The row as users see it.
+//!
+//! Keys keep their order and never change their meaning; there are only additions. What is not known is `null`, never
+//! invented.
+
+use std::io::{self, Write};
+
+use serde::ser::{SerializeMap, SerializeSeq};
+use serde::{Serialize, Serializer};
+use sha2::{Digest, Sha256};
+
+use crate::model::{Event, FileReference, Locator, Meaning, Value, Values};
+
+/// One row; borrowed from an event.
+pub(super) struct Row<'a> {
+    pub(super) event: &'a Event,
+    pub(super) host: Option<&'a str>,
+    /// Absent while the id itself is computed.
+    pub(super) id: Option<&'a str>,
+}
+
+impl Serialize for Row<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let event = self.event;
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("time", &event.time.map(|t| t.to_string()))?;
+        map.serialize_entry("meaning", &Names(event.meaning))?;
+        map.serialize_entry("event", event.descriptor.name)?;
+        map.serialize_entry("artifact", event.artifact)?;
+        map.serialize_entry("message", &event.message())?;
+        map.serialize_entry("host", &self.host)?;
+        map.serialize_entry("user", &event.user)?;
+        map.serialize_entry("state", event.state.name())?;
+        map.serialize_entry("values", &Columns { event })?;
+        map.serialize_entry("origin", &Place { locator: &event.origin.locator, offset: event.origin.offset })?;
+        if let Some(id) = self.id {
+            map.serialize_entry("id", id)?;
+        }
+        map.end()
+    }
+}
+
+struct Names(Meaning);
+
+impl Serialize for Names {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.names())
+    }
+}
+
+/// The values in the order in which the descriptor declares them.
+struct Columns<'a> {
+    event: &'a Event,
+}
+
+impl Serialize for Columns<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        for (name, value) in in_order(self.event.descriptor.fields, &self.event.values) {
+            map.serialize_entry(name, &Json(value))?;
+        }
+        map.end()
+    }
+}
+
+/// Declared fields that have a value, in their declared order.
+pub(super) fn in_order<'a>(
+    fields: &'static [crate::model::Field],
+    values: &'a Values,
+) -> impl Iterator<Item = (&'static str, &'a Value)> {
+    fields.iter().filter_map(|field| values.get(field.name).map(|value| (field.name, value)))
+}
+
+/// A value as JSON.
+pub(super) struct Json<'a>(pub(super) &'a Value);
+
+impl Serialize for Json<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Value::Text(text) => serializer.serialize_str(text),
+            Value::Number(n) => serializer.serialize_u64(*n),
+            Value::Signed(n) => serializer.serialize_i64(*n),
+            Value::Float(n) => serializer.serialize_f64(*n),
+            Value::Bool(b) => serializer.serialize_bool(*b),
+            Value::Time(_) | Value::Bytes(_) => serializer.collect_str(self.0),
+            Value::List(items) => {
+                let mut list = serializer.serialize_seq(Some(items.len()))?;
+                for item in items {
+                    list.serialize_element(&Json(item))?;
+                }
+                list.end()
+            }
+            Value::Map(entries) => {
+                let mut map = serializer.serialize_map(Some(entries.len()))?;
+                for (name, value) in entries {
+                    map.serialize_entry(name, &Json(value))?;
+                }
+                map.end()
+            }
+            Value::Null => serializer.serialize_none(),
+        }
+    }
+}
+
+struct Place<'a> {
+    locator: &'a Locator,
+    offset: Option<u64>,
+}
+
+impl Serialize for Place<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let at = self.locator;
+        let mut map = serializer.serialize_map(Some(7))?;
+        map.serialize_entry("image", &at.image)?;
+        map.serialize_entry("volume", &at.volume)?;
+        map.serialize_entry("snapshot", &at.snapshot)?;
+        map.serialize_entry("path", &at.path)?;
+        map.serialize_entry("stream", &at.stream)?;
+        map.serialize_entry("record", &at.record.map(|r: FileReference| r.to_string()))?;
+        map.serialize_entry("offset", &self.offset)?;
+        map.end()
+    }
+}
+
+/// A stable name for a row: the first 16 bytes of the SHA-256 of its origin and content, as hex. The same evidence read by
+/// the same version gives the same name, however the image was packed and on however many threads.
+pub fn row_id(event: &Event, host: Option<&str>) -> String {
+    let mut hash = HashWriter(Sha256::new());
+    // A hasher takes every byte, and a row holds nothing that JSON can't show.
+    let _ = serde_json::to_writer(&mut hash, &Row { event, host, id: None });
+    hash.0.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}
+
+struct HashWriter(Sha256);
+
+impl Write for HashWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,308 @@
+//! Opening evidence: a disk image, a folder, or single files, and the file systems in it.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::hives::LOG_SUFFIXES;
+use crate::artifacts::{self, Artifact, Reads};
+use crate::bytes::{ReadAt, Window, read_up_to};
+use crate::filesystem::{FileSystem, Folder, NtfsVolume};
+use crate::formats::regf::HiveKind;
+use crate::model::{FileEntry, Locator, Loss, ParseIssue};
+use crate::source::{EvidenceFile, Source, SourceError};
+use crate::volume::{self, Layout, VolumeContent};
+
+/// How much of a file is looked at to tell what it is.
+const HEAD_BYTES: usize = 4096;
+
+/// Why evidence can't be opened.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EvidenceError {
+    /// No path was given.
+    #[error("no evidence was named")]
+    Nothing,
+    /// A path can't be read.
+    #[error("{path}: {source}")]
+    Io {
+        /// The path.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// An image can't be opened.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// The image holds nothing that can be read.
+    #[error(
+        "{path} holds no NTFS volume: {found}. A disk image (raw, split raw, E01), a folder with a copy of a Windows tree, \
+         or a single artifact (an event log, a registry hive, a prefetch or LNK file …) can be read"
+    )]
+    NoVolume {
+        /// The first path.
+        path: PathBuf,
+        /// What was found instead.
+        found: String,
+    },
+    /// Paths of different kinds were given at once.
+    #[error("{path} is a {this}, {first} is a {that}: give one image, one folder, or only single artifact files")]
+    Mixed {
+        /// The path that does not fit.
+        path: PathBuf,
+        /// What it is.
+        this: &'static str,
+        /// The first path.
+        first: PathBuf,
+        /// What that is.
+        that: &'static str,
+    },
+}
+
+/// A file system that was found in the evidence.
+pub struct Mounted {
+    /// `p1`, `p2` … for a volume of an image; absent for a folder.
+    pub label: Option<String>,
+    /// Drive letter, where the evidence tells it.
+    pub letter: Option<char>,
+    /// The file system.
+    pub files: Arc<dyn FileSystem>,
+}
+
+impl Mounted {
+    /// A path of this file system as output shows it.
+    pub fn display_path(&self, path: &str) -> String {
+        self.letter.map_or_else(|| path.to_owned(), |letter| format!("{letter}:{path}"))
+    }
+
+    /// The place of an entry by one of its paths.
+    pub fn locator(&self, image: &str, entry: &FileEntry, path: &str, stream: &str) -> Locator {
+        Locator {
+            image: image.to_owned(),
+            volume: self.label.clone(),
+            snapshot: None,
+            path: self.display_path(path),
+            stream: (!stream.is_empty()).then(|| stream.to_owned()),
+            record: entry.reference,
+        }
+    }
+}
+
+/// A single file that holds one artifact.
+pub(super) struct Loose {
+    pub(super) name: String,
+    pub(super) path: PathBuf,
+    pub(super) what: LooseKind,
+    pub(super) data: Arc<dyn ReadAt>,
+}
+
+impl Loose {
+    /// Transaction logs that lie beside a single hive.
+    pub(super) fn logs(&self) -> Vec<Arc<dyn ReadAt>> {
+        LOG_SUFFIXES
+            .iter()
+            .filter_map(|suffix| {
+                let mut name = self.path.file_name()?.to_owned();
+                name.push(suffix);
+                let file = EvidenceFile::open(&self.path.with_file_name(name)).ok()?;
+                Some(Arc::new(file) as Arc<dyn ReadAt>)
+            })
+            .collect()
+    }
+}
+
+/// What a single file was recognised as.
+#[derive(Clone, Copy)]
+pub(super) enum LooseKind {
+    Artifact(&'static Artifact),
+    Hive,
+}
+
+/// Opened evidence.
+pub struct Evidence {
+    /// The label that every row bears: from the content of a disk, from the name of a folder or file.
+    pub label: String,
+    /// The paths that were given.
+    pub paths: Vec<PathBuf>,
+    /// The image, if it is one.
+    pub source: Option<Arc<Source>>,
+    /// Partitions of the image.
+    pub layout: Option<Layout>,
+    /// The file systems.
+    pub volumes: Vec<Mounted>,
+    pub(super) loose: Vec<Loose>,
+    /// What was wrong while opening.
+    pub issues: Vec<ParseIssue>,
+}
+
+impl Evidence {
+    /// Opens a disk image (one path, or all its segments in any order), a folder, or single artifact files.
+    ///
+    /// # Errors
+    /// When nothing in it can be read.
+    pub fn open(paths: &[PathBuf]) -> Result<Self, EvidenceError> {
+        let first = paths.first().ok_or(EvidenceError::Nothing)?;
+        let kinds: Vec<Kind> = paths.iter().map(|path| Kind::of(path)).collect::<Result<_, _>>()?;
+        for (path, kind) in paths.iter().zip(&kinds) {
+            let (this, that) = (kind.name(), kinds.first().map_or("", Kind::name));
+            if this != that || (matches!(kind, Kind::Folder) && paths.len() > 1) {
+                let (path, first) = (path.clone(), first.clone());
+                return Err(EvidenceError::Mixed { path, this, first, that });
+            }
+        }
+        match kinds.first() {
+            Some(Kind::Folder) => Self::open_folder(first),
+            Some(Kind::Loose(_)) => Ok(Self::open_loose(paths, &kinds)),
+            _ => Self::open_image(paths),
+        }
+    }
+
+    fn open_folder(path: &Path) -> Result<Self, EvidenceError> {
+        let roots = Folder::find(path).map_err(|source| EvidenceError::Io { path: path.to_owned(), source })?;
+        let only = roots.len() == 1;
+        let volumes = roots
+            .into_iter()
+            .map(|folder| Mounted {
+                // Several drives of one collection are told apart by their place in it.
+                label: (!only).then(|| relative(path, folder.root())),
+                letter: folder.letter(),
+                files: Arc::new(folder) as Arc<dyn FileSystem>,
+            })
+            .collect();
+        Ok(Self { volumes, ..Self::empty(name_of(path), &[path.to_owned()]) })
+    }
+
+    fn open_loose(paths: &[PathBuf], kinds: &[Kind]) -> Self {
+        let mut evidence = Self::empty(paths.first().map(|p| name_of(p)).unwrap_or_default(), paths);
+        for (path, kind) in paths.iter().zip(kinds) {
+            if let Kind::Loose(what) = kind {
+                match EvidenceFile::open(path) {
+                    Ok(file) => {
+                        let (name, path) = (name_of(path), path.clone());
+                        evidence.loose.push(Loose { name, path, what: *what, data: Arc::new(file) });
+                    }
+                    Err(error) => evidence.issue("image", None, Loss::Whole, error),
+                }
+            }
+        }
+        evidence
+    }
+
+    fn open_image(paths: &[PathBuf]) -> Result<Self, EvidenceError> {
+        let source = Arc::new(Source::open(paths)?);
+        let layout = volume::read_layout(&*source);
+        let mut evidence = Self::empty(String::new(), paths);
+        for issue in &source.facts().issues {
+            let place = issue.file.as_ref().map(|file| format!("{file}: ")).unwrap_or_default();
+            evidence.issue("image", issue.offset, Loss::None, format!("{place}{}", issue.error));
+        }
+        for left_out in &source.facts().left_out {
+            let error = format!("{} is left out: {}", left_out.file.display(), left_out.reason);
+            evidence.issue("image", None, Loss::None, error);
+        }
+        for issue in &layout.issues {
+            evidence.issue("volume", Some(issue.offset), Loss::None, &issue.error);
+        }
+        let mut first_serial = None;
+        for found in &layout.volumes {
+            if !matches!(found.content, VolumeContent::Ntfs { .. }) {
+                continue;
+            }
+            let window = Window::new(Arc::clone(&source), found.start, found.len);
+            match NtfsVolume::open(Arc::new(window)) {
+                Ok(volume) => {
+                    first_serial = first_serial.or(volume.facts().serial);
+                    let files: Arc<dyn FileSystem> = Arc::new(volume);
+                    evidence.volumes.push(Mounted { label: Some(found.label.clone()), letter: None, files });
+                }
+                Err(error) => {
+                    let error = format!("volume {}: {error}", found.label);
+                    evidence.issue("ntfs", Some(found.start), Loss::Whole, error);
+                }
+            }
+        }
+        if evidence.volumes.is_empty() {
+            let why = evidence.issues.iter().find(|i| i.loss == Loss::Whole).map(|i| i.error.clone());
+            let found = why.unwrap_or_else(|| describe(&layout));
+            return Err(EvidenceError::NoVolume { path: paths.first().cloned().unwrap_or_default(), found });
+        }
+        evidence.label = match (&layout.disk_id, first_serial) {
+            (Some(id), _) => format!("disk-{id}"),
+            (None, Some(serial)) => format!("volume-{serial:016X}"),
+            (None, None) => "image".to_owned(),
+        };
+        let label = evidence.label.clone();
+        for issue in &mut evidence.issues {
+            issue.locator = Arc::new(Locator { image: label.clone(), ..Locator::default() });
+        }
+        evidence.source = Some(source);
+        evidence.layout = Some(layout);
+        Ok(evidence)
+    }
+
+    fn empty(label: String, paths: &[PathBuf]) -> Self {
+        let paths = paths.to_owned();
+        Self { label, paths, source: None, layout: None, volumes: Vec::new(), loose: Vec::new(), issues: Vec::new() }
+    }
+
+    fn issue(&mut self, room: &'static str, offset: Option<u64>, loss: Loss, error: impl ToString) {
+        let locator = Arc::new(Locator { image: self.label.clone(), ..Locator::default() });
+        self.issues.push(ParseIssue { locator, artifact: room, offset, loss, error: error.to_string() });
+    }
+}
+
+/// What a path is.
+enum Kind {
+    Folder,
+    Loose(LooseKind),
+    Image,
+}
+
+impl Kind {
+    fn of(path: &Path) -> Result<Self, EvidenceError> {
+        let io = |source| EvidenceError::Io { path: path.to_owned(), source };
+        if std::fs::metadata(path).map_err(io)?.is_dir() {
+            return Ok(Self::Folder);
+        }
+        let mut head = vec![0; HEAD_BYTES];
+        let file = EvidenceFile::open(path)?;
+        let n = read_up_to(&file, 0, &mut head).map_err(io)?;
+        head.truncate(n);
+        Ok(recognise(&head, path).map_or(Self::Image, Self::Loose))
+    }
+
+    const fn name(&self) -> &'static str {
+        match self {
+            Self::Folder => "folder",
+            Self::Loose(_) => "single artifact",
+            Self::Image => "disk image",
+        }
+    }
+}
+
+/// What a single file holds, by its content; a hive whose base block is gone is known by its name and its first bin.
+fn recognise(head: &[u8], path: &Path) -> Option<LooseKind> {
+    let bin_follows = head.is_empty() || head.iter().all(|b| *b == 0);
+    let named = path.file_name().and_then(|n| HiveKind::from_path(&n.to_string_lossy())).is_some();
+    if head.starts_with(b"regf") || (named && bin_follows) {
+        return Some(LooseKind::Hive);
+    }
+    artifacts::ARTIFACTS
+        .iter()
+        .find(|a| matches!(a.reads, Reads::Files { recognise, .. } if recognise(head)))
+        .map(|a| LooseKind::Artifact(a))
+}
+
+fn name_of(path: &Path) -> String {
+    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+}
+
+fn relative(base: &Path, path: &Path) -> String {
+    path.strip_prefix(base).unwrap_or(path).to_string_lossy().into_owned()
+}
+
+/// What an image holds, in words.
+fn describe(layout: &Layout) -> String {
+    let found: Vec<String> = layout.volumes.iter().map(|v| format!("{} is {}", v.label, v.content.name())).collect();
+    if found.is_empty() { "no partition table and no known file system".to_owned() } else { found.join(", ") }
+}

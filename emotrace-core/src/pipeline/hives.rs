@@ -1,0 +1,198 @@
+//! Registry hives: found by where they lie, opened with their logs, and searched by key patterns.
+
+use std::sync::Arc;
+
+use crate::artifacts::{KeyInput, Limits};
+use crate::bytes::{FormatError, ReadAt, read_up_to};
+use crate::filesystem::FileSystem;
+use crate::filesystem::glob::{folded, name_matches};
+use crate::formats::regf::{Hive, HiveKind, HiveOptions, Key};
+use crate::model::{FileEntry, Host, Locator, User};
+
+/// Names of the transaction logs beside a hive.
+pub(super) const LOG_SUFFIXES: &[&str] = &[".LOG1", ".LOG2", ".LOG"];
+
+/// Most keys that one pattern may visit in one hive: a bound against hives that are made to be slow.
+const MAX_KEYS: usize = 20_000_000;
+
+/// Reads a hive and its logs.
+pub(super) fn open(
+    data: &dyn ReadAt,
+    logs: &[Arc<dyn ReadAt>],
+    replay: bool,
+    limits: Limits,
+) -> Result<Hive, FormatError> {
+    let options = HiveOptions { replay, max_bytes: limits.max_whole_file };
+    let bytes = whole(data, limits)?;
+    // A log that can't be read is as good as none: the hive says itself that it is dirty.
+    let logs: Vec<Vec<u8>> = logs.iter().filter_map(|log| whole(&**log, limits).ok()).collect();
+    Hive::parse(bytes, &logs, options)
+}
+
+fn whole(data: &dyn ReadAt, limits: Limits) -> Result<Vec<u8>, FormatError> {
+    let (len, limit) = (data.len(), limits.max_whole_file);
+    if len > limit {
+        return Err(FormatError::Limit { what: "the hive", offset: 0, value: len, limit });
+    }
+    let mut bytes = vec![0; usize::try_from(len).unwrap_or(0)];
+    let n = read_up_to(data, 0, &mut bytes).map_err(|error| FormatError::Other {
+        what: "the hive",
+        offset: 0,
+        problem: error.to_string(),
+    })?;
+    bytes.truncate(n);
+    Ok(bytes)
+}
+
+/// The logs that lie beside a hive.
+pub(super) fn logs_beside(files: &dyn FileSystem, path: &str) -> Vec<Arc<dyn ReadAt>> {
+    LOG_SUFFIXES
+        .iter()
+        .filter_map(|suffix| {
+            let entry: FileEntry = files.lookup(&format!("{path}{suffix}")).ok()?;
+            files.open(&entry, "").ok()
+        })
+        .collect()
+}
+
+/// True if a hive lies there, by its name.
+pub(super) fn is_hive_path(path: &str) -> bool {
+    HiveKind::from_path(path).is_some()
+}
+
+/// What a hive is, to whom it belongs, and what its root is called in output.
+pub(super) struct Identity<'h> {
+    pub(super) kind: HiveKind,
+    pub(super) user: Option<&'h User>,
+    /// Profile folder of a user's hive whose account is not known.
+    profile: Option<String>,
+}
+
+impl<'h> Identity<'h> {
+    /// By place and by content: where both speak, content wins unless it says nothing.
+    pub(super) fn of(hive: &Hive, path: &str, host: &'h Host) -> Self {
+        let by_content = HiveKind::from_content(hive);
+        let kind = match (by_content, HiveKind::from_path(path)) {
+            (HiveKind::Other, Some(kind)) => kind,
+            // DEFAULT and service profiles look like any user's hive.
+            (HiveKind::NtUser, Some(HiveKind::Default)) => HiveKind::Default,
+            (kind, _) => kind,
+        };
+        if !matches!(kind, HiveKind::NtUser | HiveKind::UsrClass) {
+            return Self { kind, user: None, profile: None };
+        }
+        let folder = profile_folder(path);
+        let same = |user: &&User| {
+            user.profile.as_deref().is_some_and(|p| tail(p).eq_ignore_ascii_case(tail(&folder)) && !folder.is_empty())
+        };
+        let user = host.users.iter().find(same);
+        let profile = folder.rsplit('\\').next().filter(|n| !n.is_empty()).map(str::to_owned);
+        Self { kind, user, profile }
+    }
+
+    /// The account as rows name it.
+    pub(super) fn account(&self) -> Option<String> {
+        self.user.map(|u| u.name.clone().unwrap_or_else(|| u.sid.clone())).or_else(|| self.profile.clone())
+    }
+
+    /// The path of a key as an analyst writes it.
+    pub(super) fn full_path(&self, path: &str) -> String {
+        let owner = || self.user.map(|u| u.sid.clone()).or_else(|| self.profile.clone()).unwrap_or_default();
+        let root = match self.kind {
+            HiveKind::Software => r"HKEY_LOCAL_MACHINE\SOFTWARE".to_owned(),
+            HiveKind::System => r"HKEY_LOCAL_MACHINE\SYSTEM".to_owned(),
+            HiveKind::Sam => r"HKEY_LOCAL_MACHINE\SAM".to_owned(),
+            HiveKind::Security => r"HKEY_LOCAL_MACHINE\SECURITY".to_owned(),
+            HiveKind::Default => r"HKEY_USERS\.DEFAULT".to_owned(),
+            HiveKind::NtUser => join(r"HKEY_USERS", &owner()),
+            HiveKind::UsrClass => join(r"HKEY_USERS", &format!("{}_Classes", owner())),
+            kind => kind.name().to_owned(),
+        };
+        join(&root, path)
+    }
+}
+
+/// The folder of the profile that a user's hive lies in.
+fn profile_folder(path: &str) -> String {
+    let folder = path.rsplit_once('\\').map_or("", |(folder, _)| folder);
+    let lower = folder.to_ascii_lowercase();
+    let inner = [r"\appdata\local\microsoft\windows", r"\local settings\application data\microsoft\windows"];
+    let cut = inner.iter().find_map(|i| lower.strip_suffix(i)).map_or(folder.len(), str::len);
+    folder.get(..cut).unwrap_or(folder).to_owned()
+}
+
+/// A path without its drive.
+fn tail(path: &str) -> &str {
+    path.split_once(':').map_or(path, |(_, rest)| rest)
+}
+
+fn join(root: &str, path: &str) -> String {
+    match (root.is_empty(), path.is_empty()) {
+        (true, _) => path.to_owned(),
+        (_, true) => root.to_owned(),
+        _ => format!("{root}\\{path}"),
+    }
+}
+
+/// Visits every key of the hive that one of the patterns means, each key once per pattern.
+pub(super) fn for_each_match<'h>(
+    hive: &'h Hive,
+    identity: &'h Identity<'h>,
+    patterns: &[&str],
+    locator: &Arc<Locator>,
+    visit: &mut dyn FnMut(&KeyInput<'h>),
+) {
+    let Some(root) = hive.root() else { return };
+    for pattern in patterns {
+        let pattern = folded(pattern);
+        let Some((kind, path)) = pattern.split_once('\\') else { continue };
+        if !kind.eq_ignore_ascii_case(identity.kind.name()) {
+            continue;
+        }
+        let components: Vec<&str> = path.split('\\').filter(|c| !c.is_empty()).collect();
+        let mut budget = MAX_KEYS;
+        search(&root, &components, &mut budget, &mut |key| {
+            visit(&KeyInput {
+                locator: Arc::clone(locator),
+                hive: identity.kind,
+                path: identity.full_path(&key.path()),
+                user: identity.user,
+                key,
+            });
+        });
+    }
+}
+
+/// Goes down from a key along the components. The depth is bounded by the pattern, except below `**`, where the hive's
+/// own tree bounds it: the decoder gives no cycles.
+fn search<'h>(key: &Key<'h>, components: &[&str], budget: &mut usize, found: &mut dyn FnMut(Key<'h>)) {
+    if *budget == 0 {
+        return;
+    }
+    *budget -= 1;
+    let Some((first, rest)) = components.split_first() else { return found(key.clone()) };
+    match *first {
+        "**" => {
+            search(key, rest, budget, found);
+            for child in key.subkeys().into_iter().flatten() {
+                search(&child, components, budget, found);
+            }
+        }
+        "currentcontrolset" => {
+            let is_set = |name: &str| name.to_ascii_lowercase().starts_with("controlset");
+            for child in key.subkeys().into_iter().flatten().filter(|k| is_set(&k.name())) {
+                search(&child, rest, budget, found);
+            }
+        }
+        wild if wild.contains('*') => {
+            for child in key.subkeys().into_iter().flatten().filter(|k| name_matches(wild, &folded(&k.name()))) {
+                search(&child, rest, budget, found);
+            }
+        }
+        name => {
+            if let Some(child) = key.subkey(name) {
+                search(&child, rest, budget, found);
+            }
+        }
+    }
+}

@@ -1,0 +1,294 @@
+//! Copies files out of the evidence, byte for byte, with their streams and a manifest of SHA-256 values.
+//!
+//! The copies lie under `DIR/<volume>%3A/…`, the layout that triage collectors use, so that the folder can be read as
+//! evidence again. Names come from the evidence and may be hostile: whatever could lead out of the folder, or has a
+//! meaning of its own on some system, is written as `%XX`.
+
+use std::fs;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::evidence::{Evidence, Mounted};
+use super::plan::Plan;
+use super::progress::Progress;
+use super::run::{Options, Selection};
+use super::{RunError, hives};
+use crate::bytes::SeekReader;
+use crate::export::OutputFile;
+use crate::filesystem::glob::{Pattern, folded};
+use crate::model::{FileEntry, FileReference, Timestamp};
+
+/// Most bytes of a name on the examiner's file system.
+const MAX_NAME: usize = 200;
+
+/// One copied stream, as the manifest lists it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Copied {
+    /// Path in the evidence.
+    pub path: String,
+    /// Named stream.
+    pub stream: Option<String>,
+    /// Volume in the evidence.
+    pub volume: Option<String>,
+    /// MFT record.
+    pub record: Option<String>,
+    /// The record was not in use: other files may have written over the content.
+    pub deleted: bool,
+    /// Length in bytes.
+    pub size: u64,
+    /// SHA-256 of the copy; absent if it could not be made.
+    pub sha256: Option<String>,
+    /// Where the copy lies, from the output folder.
+    pub copy: Option<String>,
+    /// `$SI` times in the evidence.
+    pub modified: Option<String>,
+    /// `$SI` creation time.
+    pub created: Option<String>,
+    /// Why there is no copy.
+    pub error: Option<String>,
+}
+
+/// Which files to copy.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    /// Patterns of paths, or streams (`**:Zone.Identifier`); empty means every file that an artifact reads, and the hives
+    /// with their logs.
+    pub patterns: Vec<String>,
+    /// Also copy from deleted records.
+    pub deleted: bool,
+}
+
+/// Copies what is wanted into a folder. The list is in the order of the evidence.
+///
+/// # Errors
+/// When the output can't be written, or the run was cancelled. A file that can't be read is an entry with an error.
+pub fn preserve(
+    evidence: &Evidence,
+    wanted: &Wanted,
+    folder: &Path,
+    options: &Options,
+    progress: &dyn Progress,
+) -> Result<Vec<Copied>, RunError> {
+    let mut copied = Vec::new();
+    let patterns: Vec<Pattern> = wanted.patterns.iter().map(|p| Pattern::new(&without_drive(p))).collect();
+    let plan = Plan::new(&Selection::default());
+    progress.phase("copying", evidence.volumes.iter().map(|v| v.files.parts() as u64).sum());
+    for (volume, mounted) in evidence.volumes.iter().enumerate() {
+        for part in 0..mounted.files.parts() {
+            options.check()?;
+            let mut entries = Vec::new();
+            mounted.files.walk(part, &mut |entry| entries.push(entry), &mut |_| {});
+            for entry in entries.iter().filter(|e| wanted.deleted || !e.deleted) {
+                for (path, stream) in wanted_of(&plan, &patterns, volume, mounted, entry) {
+                    options.check()?;
+                    copied.push(copy(mounted, entry, &path, &stream, folder)?);
+                }
+            }
+            progress.advance(1);
+        }
+    }
+    Ok(copied)
+}
+
+/// A pattern is matched from the volume's root; a drive in front of it is for the eye.
+fn without_drive(pattern: &str) -> String {
+    match pattern.as_bytes() {
+        [letter, b':', ..] if letter.is_ascii_alphabetic() => pattern.get(2..).unwrap_or_default().to_owned(),
+        _ => pattern.to_owned(),
+    }
+}
+
+/// Paths and streams of an entry that are to be copied, each once.
+fn wanted_of(
+    plan: &Plan,
+    patterns: &[Pattern],
+    volume: usize,
+    mounted: &Mounted,
+    entry: &FileEntry,
+) -> Vec<(String, String)> {
+    let mut places: Vec<(String, String)> = Vec::new();
+    if patterns.is_empty() {
+        let mut found = Vec::new();
+        plan.find(volume, mounted, entry, &mut found);
+        places.extend(found.into_iter().map(|f| (f.path, f.stream)));
+        let is_log = |path: &str| {
+            let lower = folded(path);
+            hives::LOG_SUFFIXES.iter().any(|s| lower.strip_suffix(&folded(s)).is_some_and(hives::is_hive_path))
+        };
+        places.extend(entry.links().filter(|l| is_log(&l.path)).map(|l| (l.path.clone(), String::new())));
+    } else {
+        for stream in &entry.streams {
+            let name = folded(&stream.name);
+            let hit = |path: &str| patterns.iter().any(|p| p.matches(path, &name));
+            // A pattern for a file means all its streams.
+            let whole = |path: &str| patterns.iter().any(|p| p.stream().is_empty() && p.matches(path, ""));
+            let link = entry.links().find(|l| hit(&folded(&l.path)) || whole(&folded(&l.path)));
+            places.extend(link.map(|l| (l.path.clone(), stream.name.clone())));
+        }
+    }
+    places.sort();
+    places.dedup();
+    places
+}
+
+fn copy(mounted: &Mounted, entry: &FileEntry, path: &str, stream: &str, folder: &Path) -> Result<Copied, RunError> {
+    let time = |t: Option<Timestamp>| t.map(|t| t.to_string());
+    let times = entry.standard_information.map(|s| s.times).unwrap_or_default();
+    let mut copied = Copied {
+        path: mounted.display_path(path),
+        stream: (!stream.is_empty()).then(|| stream.to_owned()),
+        volume: mounted.label.clone(),
+        record: entry.reference.map(|r: FileReference| r.to_string()),
+        deleted: entry.deleted,
+        size: entry.stream(stream).map_or(0, |s| s.size),
+        sha256: None,
+        copy: None,
+        modified: time(times.modified),
+        created: time(times.created),
+        error: None,
+    };
+    let data = match mounted.files.open(entry, stream) {
+        Ok(data) => data,
+        Err(error) => {
+            copied.error = Some(error.to_string());
+            return Ok(copied);
+        }
+    };
+    let target = free_name(&folder.join(safe_path(mounted, path, stream, entry)))?;
+    if let Some(parent) = target.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    let mut out = OutputFile::create(&target)?;
+    let mut reader = SeekReader::new(data);
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        match reader.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(n) => out.write_all(&buffer[..n])?,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => {
+                copied.error = Some(error.to_string());
+                return Ok(copied);
+            }
+        }
+    }
+    let finished = out.finish()?;
+    copied.size = finished.bytes;
+    copied.sha256 = Some(finished.sha256);
+    copied.copy = finished.path.strip_prefix(folder).ok().map(|p| p.to_string_lossy().into_owned());
+    Ok(copied)
+}
+
+/// The place of a copy below the output folder.
+fn safe_path(mounted: &Mounted, path: &str, stream: &str, entry: &FileEntry) -> PathBuf {
+    let label =
+        mounted.letter.map(String::from).or_else(|| mounted.label.clone()).unwrap_or_else(|| "files".to_owned());
+    let mut place = PathBuf::from(safe_name(&format!("{label}:")));
+    let mut parts: Vec<&str> = path.split('\\').filter(|p| !p.is_empty()).collect();
+    let last = parts.pop().unwrap_or("root");
+    place.extend(parts.into_iter().map(safe_name));
+    let name = if stream.is_empty() { last.to_owned() } else { format!("{last}:{stream}") };
+    let mut name = safe_name(&name);
+    if entry.deleted {
+        // A live file may lie at the same path.
+        let record = entry.reference.map(|r| r.to_string()).unwrap_or_default();
+        name = format!("{name}%23{record}");
+    }
+    place.push(name);
+    place
+}
+
+/// A name that has no meaning to any file system: `%XX` for separators, control and invisible characters, for the first
+/// character of `.`, `..` and the names of DOS devices, and for a dot or blank at the end. Names that are too long are cut
+/// and marked with their own hash.
+fn safe_name(name: &str) -> String {
+    const DEVICES: &[&str] = &["con", "prn", "aux", "nul", "com", "lpt"];
+    let stem = name.split('.').next().unwrap_or_default().trim_end().to_ascii_lowercase();
+    let is_device = DEVICES.iter().any(|device| {
+        stem.strip_prefix(device)
+            .is_some_and(|rest| rest.is_empty() || rest.chars().all(|c| c.is_ascii_digit() || "¹²³".contains(c)))
+    });
+    let mut safe = String::with_capacity(name.len());
+    let last = name.chars().count().saturating_sub(1);
+    for (i, c) in name.chars().enumerate() {
+        let forbidden = c.is_control()
+            || "\\/:*?\"<>|%".contains(c)
+            || crate::export::escape::visible(&c.to_string()) != c.to_string();
+        let at_edge = (i == 0 && (is_device || name == "." || name == "..")) || (i == last && (c == '.' || c == ' '));
+        if forbidden || at_edge {
+            for byte in c.to_string().bytes() {
+                safe.push_str(&format!("%{byte:02X}"));
+            }
+        } else {
+            safe.push(c);
+        }
+    }
+    if safe.len() > MAX_NAME {
+        let hash: String = sha256_hex(name.as_bytes()).chars().take(16).collect();
+        let end = (0..=MAX_NAME).rev().find(|at| safe.is_char_boundary(*at)).unwrap_or(0);
+        safe.truncate(end);
+        safe = format!("{safe}~{hash}");
+    }
+    if safe.is_empty() { "%00".to_owned() } else { safe }
+}
+
+fn sha256_hex(bytes: &[u8]) -> String {
+    use sha2::{Digest, Sha256};
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The path itself, or one with a number behind it if something lies there already: names that differ by case only are
+/// one name on many systems.
+fn free_name(path: &Path) -> io::Result<PathBuf> {
+    for n in 1u32..10_000 {
+        let mut name = path.file_name().unwrap_or_default().to_owned();
+        if n > 1 {
+            name.push(format!("~{n}"));
+        }
+        let candidate = path.with_file_name(name);
+        if fs::symlink_metadata(&candidate).is_err() {
+            return Ok(candidate);
+        }
+    }
+    Err(io::Error::new(io::ErrorKind::AlreadyExists, format!("{} exists already", path.display())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_name_leads_out() {
+        for (hostile, safe) in [
+            ("..", "%2E%2E"),
+            (".", "%2E"),
+            ("a/b", "a%2Fb"),
+            ("a\\b", "a%5Cb"),
+            ("x:y", "x%3Ay"),
+            ("NUL", "%4EUL"),
+            ("com1.txt", "%63om1.txt"),
+            ("com1x.txt", "com1x.txt"),
+            ("trail. ", "trail.%20"),
+            ("50%", "50%25"),
+            ("a\0b", "a%00b"),
+            ("evil\u{202e}txt", "evil%E2%80%AEtxt"),
+            ("請求書.doc", "請求書.doc"),
+            ("", "%00"),
+        ] {
+            assert_eq!(safe_name(hostile), safe, "{hostile:?}");
+        }
+        let long = safe_name(&"長".repeat(255));
+        assert!(long.len() < 255 && long != safe_name(&"長".repeat(254)));
+    }
+
+    #[test]
+    fn names_that_are_taken_get_a_number() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.txt");
+        assert_eq!(free_name(&path).unwrap(), path);
+        fs::write(&path, "").unwrap();
+        assert_eq!(free_name(&path).unwrap(), dir.path().join("a.txt~2"));
+    }
+}

@@ -1,0 +1,338 @@
+//! Workers write events into sorted runs on disk.
+//!
+//! A run is a sequence of entries: key (20 bytes, big-endian, so that bytes sort like keys), length of the body (4 bytes,
+//! big-endian), body (the event, in postcard's encoding). Runs are temporary and never outlive the process's version.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::{Deserialize, Serialize};
+use tempfile::TempDir;
+
+use super::merge::{self, Merge};
+use crate::model::{Event, Locator, Meaning, Origin, ParseIssue, Schema, Sink, State, Timestamp, Value, Values};
+
+/// Encoded bytes that a worker holds before it writes a run.
+const RUN_BYTES: usize = 16 << 20;
+
+/// Issues that one job may record one by one; what is more is counted.
+const MAX_ISSUES_PER_JOB: usize = 1_000;
+
+pub(super) const KEY_LEN: usize = 20;
+
+/// What an event is sorted by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Key([u8; KEY_LEN]);
+
+impl Key {
+    /// Undated events sort behind all dated ones: their time is all ones, which no stored FILETIME is.
+    fn new(time: Option<Timestamp>, job: Job, ordinal: u32) -> Self {
+        let mut bytes = [0; KEY_LEN];
+        bytes[..8].copy_from_slice(&time.map_or(u64::MAX, Timestamp::filetime).to_be_bytes());
+        bytes[8..12].copy_from_slice(&job.artifact.to_be_bytes());
+        bytes[12..16].copy_from_slice(&job.input.to_be_bytes());
+        bytes[16..].copy_from_slice(&ordinal.to_be_bytes());
+        Self(bytes)
+    }
+
+    pub(super) const fn from_bytes(bytes: [u8; KEY_LEN]) -> Self {
+        Self(bytes)
+    }
+
+    pub(super) const fn as_bytes(&self) -> &[u8; KEY_LEN] {
+        &self.0
+    }
+}
+
+/// One piece of work: an artifact and one of its inputs, both by their place in the plan.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Job {
+    /// Place of the artifact in the catalogue.
+    pub artifact: u32,
+    /// Place of the input in the plan.
+    pub input: u32,
+}
+
+/// An event as it lies in a run: what is `&'static` in memory is a place in the schema here.
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    time: Option<Timestamp>,
+    meaning: Meaning,
+    artifact: u16,
+    descriptor: u16,
+    values: Vec<(u16, Value)>,
+    user: Option<String>,
+    state: State,
+    locator: Locator,
+    offset: Option<u64>,
+}
+
+/// The same for writing, without copying.
+#[derive(Serialize)]
+struct StoredRef<'a> {
+    time: Option<Timestamp>,
+    meaning: Meaning,
+    artifact: u16,
+    descriptor: u16,
+    values: Vec<(u16, &'a Value)>,
+    user: &'a Option<String>,
+    state: State,
+    locator: &'a Locator,
+    offset: Option<u64>,
+}
+
+/// Collects the runs of all workers.
+#[derive(Debug)]
+pub struct TimelineBuilder {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    dir: TempDir,
+    schema: Schema,
+    state: Mutex<Collected>,
+}
+
+#[derive(Debug, Default)]
+struct Collected {
+    runs: Vec<PathBuf>,
+    events: u64,
+    issues: Vec<(Job, u32, ParseIssue)>,
+    first_error: Option<io::Error>,
+}
+
+impl Shared {
+    fn collected(&self) -> std::sync::MutexGuard<'_, Collected> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl TimelineBuilder {
+    /// Keeps its runs in a new folder under `place` (or the system's folder for temporary files), which is removed at the
+    /// end.
+    ///
+    /// # Errors
+    /// When the folder can't be made.
+    pub fn new(schema: Schema, place: Option<&std::path::Path>) -> io::Result<Self> {
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(".emotrace-");
+        let dir = match place {
+            Some(place) => builder.tempdir_in(place)?,
+            None => builder.tempdir()?,
+        };
+        Ok(Self { shared: Arc::new(Shared { dir, schema, state: Mutex::default() }) })
+    }
+
+    /// A sink for one thread.
+    pub fn worker(&self) -> Worker {
+        Worker {
+            shared: Arc::clone(&self.shared),
+            job: Job::default(),
+            ordinal: 0,
+            issue_ordinal: 0,
+            bytes: Vec::new(),
+            index: Vec::new(),
+        }
+    }
+
+    /// Ends the collection. All workers must have been dropped or flushed.
+    ///
+    /// # Errors
+    /// The first error that any worker met while it wrote a run.
+    pub fn finish(self) -> io::Result<Timeline> {
+        let collected = std::mem::take(&mut *self.shared.collected());
+        if let Some(error) = collected.first_error {
+            return Err(error);
+        }
+        let mut issues = collected.issues;
+        issues.sort_by_key(|(job, ordinal, _)| (*job, *ordinal));
+        let runs = merge::reduce(collected.runs, self.shared.dir.path())?;
+        Ok(Timeline {
+            events: collected.events,
+            issues: issues.into_iter().map(|(_, _, issue)| issue).collect(),
+            runs,
+            shared: self.shared,
+        })
+    }
+}
+
+/// A finished timeline: it can be read in order, more than once.
+#[derive(Debug)]
+pub struct Timeline {
+    runs: Vec<PathBuf>,
+    events: u64,
+    issues: Vec<ParseIssue>,
+    shared: Arc<Shared>,
+}
+
+impl Timeline {
+    /// Number of events.
+    pub const fn len(&self) -> u64 {
+        self.events
+    }
+
+    /// True if there is no event.
+    pub const fn is_empty(&self) -> bool {
+        self.events == 0
+    }
+
+    /// What could not be read, in the plan's order.
+    pub fn issues(&self) -> &[ParseIssue] {
+        &self.issues
+    }
+
+    /// The events in their order.
+    ///
+    /// # Errors
+    /// When a run can't be opened.
+    pub fn events(&self) -> io::Result<Merge<'_>> {
+        Merge::open(&self.runs, &self.shared.schema)
+    }
+}
+
+/// One thread's sink.
+#[derive(Debug)]
+pub struct Worker {
+    shared: Arc<Shared>,
+    job: Job,
+    ordinal: u32,
+    issue_ordinal: u32,
+    bytes: Vec<u8>,
+    /// Key, start and length of each event in `bytes`.
+    index: Vec<(Key, usize, usize)>,
+}
+
+impl Worker {
+    /// Begins a job. Each job is done by one worker, once.
+    pub const fn start(&mut self, job: Job) {
+        self.job = job;
+        self.ordinal = 0;
+        self.issue_ordinal = 0;
+    }
+
+    fn encode(&mut self, event: &Event) -> io::Result<()> {
+        let schema = &self.shared.schema;
+        let unknown = |what: &str| io::Error::other(format!("{what} is not in the catalogue"));
+        let values = event.values.iter().map(|(name, value)| {
+            let place = event.descriptor.fields.iter().position(|f| f.name == name);
+            Ok((small(place.ok_or_else(|| unknown(name))?)?, value))
+        });
+        let stored = StoredRef {
+            time: event.time,
+            meaning: event.meaning,
+            artifact: small(schema.artifact_index(event.artifact).ok_or_else(|| unknown(event.artifact))?)?,
+            descriptor: small(
+                schema.descriptor_index(event.descriptor).ok_or_else(|| unknown(event.descriptor.name))?,
+            )?,
+            values: values.collect::<io::Result<_>>()?,
+            user: &event.user,
+            state: event.state,
+            locator: &event.origin.locator,
+            offset: event.origin.offset,
+        };
+        let start = self.bytes.len();
+        match postcard::to_extend(&stored, std::mem::take(&mut self.bytes)) {
+            Ok(bytes) => self.bytes = bytes,
+            Err(error) => {
+                // The buffer is gone, and with it what the index points at; the run ends with this error.
+                self.index.clear();
+                return Err(io::Error::other(error));
+            }
+        }
+        let key = Key::new(event.time, self.job, self.ordinal);
+        self.ordinal = self.ordinal.saturating_add(1);
+        self.index.push((key, start, self.bytes.len().saturating_sub(start)));
+        if self.bytes.len() >= RUN_BYTES { self.flush() } else { Ok(()) }
+    }
+
+    /// Writes what is held as a sorted run.
+    ///
+    /// # Errors
+    /// When the run can't be written.
+    pub fn flush(&mut self) -> io::Result<()> {
+        if self.index.is_empty() {
+            return Ok(());
+        }
+        self.index.sort_unstable_by_key(|(key, ..)| *key);
+        let mut collected = self.shared.collected();
+        let path = self.shared.dir.path().join(format!("run-{}", collected.runs.len()));
+        collected.runs.push(path.clone());
+        collected.events = collected.events.saturating_add(self.index.len() as u64);
+        drop(collected);
+        let mut out = BufWriter::with_capacity(1 << 18, File::create(path)?);
+        for (key, start, len) in &self.index {
+            write_entry(&mut out, key, &self.bytes[*start..*start + *len])?;
+        }
+        out.into_inner().map_err(io::IntoInnerError::into_error)?;
+        self.index.clear();
+        self.bytes.clear();
+        Ok(())
+    }
+
+    fn fail(&self, error: io::Error) {
+        self.shared.collected().first_error.get_or_insert(error);
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        if let Err(error) = self.flush() {
+            self.fail(error);
+        }
+    }
+}
+
+impl Sink for Worker {
+    fn event(&mut self, event: Event) {
+        if let Err(error) = self.encode(&event) {
+            self.fail(error);
+        }
+    }
+
+    fn issue(&mut self, issue: ParseIssue) {
+        let ordinal = self.issue_ordinal;
+        self.issue_ordinal = ordinal.saturating_add(1);
+        if (ordinal as usize) < MAX_ISSUES_PER_JOB {
+            self.shared.collected().issues.push((self.job, ordinal, issue));
+        } else if ordinal as usize == MAX_ISSUES_PER_JOB {
+            let error = "more issues of this input are counted, not listed".to_owned();
+            self.shared.collected().issues.push((self.job, ordinal, ParseIssue { offset: None, error, ..issue }));
+        }
+    }
+}
+
+fn small(place: usize) -> io::Result<u16> {
+    u16::try_from(place).map_err(io::Error::other)
+}
+
+pub(super) fn write_entry(out: &mut impl Write, key: &Key, body: &[u8]) -> io::Result<()> {
+    let len = u32::try_from(body.len()).map_err(io::Error::other)?;
+    out.write_all(key.as_bytes())?;
+    out.write_all(&len.to_be_bytes())?;
+    out.write_all(body)
+}
+
+/// An event from a run's entry.
+pub(super) fn decode(body: &[u8], schema: &Schema) -> io::Result<Event> {
+    let stored: Stored = postcard::from_bytes(body).map_err(io::Error::other)?;
+    let missing = || io::Error::other("a run names what the catalogue does not hold");
+    let descriptor = *schema.descriptors.get(usize::from(stored.descriptor)).ok_or_else(missing)?;
+    let mut values = Values::new();
+    for (place, value) in stored.values {
+        let field = descriptor.fields.get(usize::from(place)).ok_or_else(missing)?;
+        values.set(field.name, value);
+    }
+    Ok(Event {
+        time: stored.time,
+        meaning: stored.meaning,
+        artifact: schema.artifacts.get(usize::from(stored.artifact)).ok_or_else(missing)?,
+        descriptor,
+        values,
+        user: stored.user,
+        state: stored.state,
+        origin: Origin { locator: Arc::new(stored.locator), offset: stored.offset },
+    })
+}
