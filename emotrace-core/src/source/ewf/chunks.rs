@@ -227,6 +227,10 @@ impl<F: ReadAt> Finder<'_, F> {
         }
         if let Some(expected) = expected {
             settle(&mut pieces, expected);
+            let known = pieces.iter().map(Piece::count).try_fold(0u64, |sum, count| Some(sum.saturating_add(count?)));
+            if let Some(rest) = known.and_then(|known| expected.checked_sub(known)).filter(|rest| *rest > 0) {
+                pieces.push(Piece::Hole { count: Some(rest), reason: GapReason::NoTable });
+            }
         }
         self.out.pieces.append(&mut pieces);
     }
@@ -320,21 +324,22 @@ fn in_order(run: &Run) -> bool {
     })
 }
 
-/// Gives a known total to pieces with at most one hole of unknown size.
-fn settle(pieces: &mut Vec<Piece>, expected: u64) {
-    let unknown = |p: &Piece| matches!(p, Piece::Hole { count: None, .. });
+/// Gives the holes of unknown size theirs where the known total leaves one answer: a single hole has what is left, and
+/// between good chunks of one area lies at least one bad one, so as many holes as missing chunks have one each.
+fn settle(pieces: &mut [Piece], total: u64) {
     let known: u64 = pieces.iter().filter_map(Piece::count).fold(0, u64::saturating_add);
-    match (pieces.iter().filter(|p| unknown(p)).count(), expected.checked_sub(known)) {
-        (0, Some(0)) | (_, None) => {}
-        (0, Some(rest)) => pieces.push(Piece::Hole { count: Some(rest), reason: GapReason::NoTable }),
-        (1, Some(rest)) => {
-            for piece in pieces {
-                if let Piece::Hole { count: count @ None, .. } = piece {
-                    *count = Some(rest);
-                }
-            }
+    let unknown: Vec<&mut Piece> = pieces.iter_mut().filter(|p| p.count().is_none()).collect();
+    let left = total.saturating_sub(known);
+    let bad = |p: &Piece| matches!(p, Piece::Hole { reason: GapReason::BadChunk, .. });
+    let each = match unknown.len() as u64 {
+        1 => left,
+        n if n == left && unknown.iter().all(|p| bad(p)) => 1,
+        _ => return,
+    };
+    for piece in unknown {
+        if let Piece::Hole { count, .. } = piece {
+            *count = Some(each);
         }
-        _ => {}
     }
 }
 
@@ -400,14 +405,9 @@ impl<'a, F: ReadAt> Walk<'a, F> {
                 self.place = self.place.saturating_add(len);
                 continue;
             }
-            // Damaged uncompressed chunks have the length of whole ones, so the next good chunk is some of them away. If a
-            // good chunk comes before that, some of the damaged ones were compressed and their number is not known.
-            let aligned = self.next_aligned();
-            let limit = aligned.map_or(self.end, |(place, _)| place);
-            let (next, count) = match (self.next_unaligned(limit), aligned) {
-                (Some(place), _) => (Some(place), None),
-                (None, Some((place, count))) => (Some(place), Some(count)),
-                (None, None) => (None, None),
+            let (next, count) = match self.resync() {
+                Some((next, count)) => (Some(next), count),
+                None => (None, None),
             };
             let reason = if next.is_none() && self.cut { GapReason::FileCut } else { GapReason::BadChunk };
             self.pieces.push(Piece::Hole { count, reason });
@@ -503,27 +503,54 @@ impl<'a, F: ReadAt> Walk<'a, F> {
         None
     }
 
-    /// The next good chunk a number of whole uncompressed chunks away, and that number.
-    fn next_aligned(&mut self) -> Option<(u64, u64)> {
+    /// The next good chunk, and how many bad ones lie before it if that is known.
+    ///
+    /// Damaged uncompressed chunks have the length of whole ones, so the next good chunk is some of them away. If a good
+    /// chunk comes before that, some of the damaged ones were compressed and their number is not known. Both are looked for
+    /// in one stretch after the other, so that the work is in proportion to the damage.
+    fn resync(&mut self) -> Option<(u64, Option<u64>)> {
+        /// Uncompressed chunks in a stretch.
+        const STRETCH: u64 = 16;
         let step = (self.chunk_size as u64).saturating_add(4);
-        let mut place = self.place;
-        for count in 1u64.. {
-            place = place.saturating_add(step);
-            if place >= self.end || self.budget == 0 {
+        let mut from = self.place.saturating_add(1);
+        let mut count = 0u64;
+        while from < self.end && self.budget > 0 {
+            let aligned = self.next_aligned(count, count.saturating_add(STRETCH));
+            count = count.saturating_add(STRETCH);
+            let stretch_end = self.place.saturating_add(count.saturating_mul(step)).saturating_add(1).min(self.end);
+            let limit = aligned.map_or(stretch_end, |(place, _)| place);
+            if let Some(place) = self.next_unaligned(from, limit) {
+                return Some((place, None));
+            }
+            if let Some((place, lost)) = aligned {
+                return Some((place, Some(lost)));
+            }
+            from = stretch_end;
+        }
+        None
+    }
+
+    /// The first good chunk more than `after` and at most `most` uncompressed chunks away, and how many those are.
+    fn next_aligned(&mut self, after: u64, most: u64) -> Option<(u64, u64)> {
+        let step = (self.chunk_size as u64).saturating_add(4);
+        for count in after.saturating_add(1)..=most {
+            let place = self.place.saturating_add(count.saturating_mul(step));
+            if place >= self.end {
                 return None;
             }
             if self.chunk_at(place).is_some() {
                 return Some((place, count));
             }
+            self.budget = self.budget.saturating_sub(step);
         }
         None
     }
 
-    /// The next place before `limit` where a whole chunk begins, at any byte.
-    fn next_unaligned(&mut self, limit: u64) -> Option<u64> {
+    /// The first place from `from` and before `limit` where a whole chunk begins, at any byte.
+    fn next_unaligned(&mut self, from: u64, limit: u64) -> Option<u64> {
         let size = self.chunk_size as u64;
         let mut rolling: Option<Rolling> = None;
-        let mut place = self.place.saturating_add(1);
+        let mut place = from;
         while place < limit && self.budget > 0 {
             self.load(place);
             if self.compressed_at(place).is_some() {
@@ -606,8 +633,11 @@ pub(super) struct ChunkMap {
 impl ChunkMap {
     /// Numbers the pieces. The numbers run on from the front up to the first hole of unknown size; behind it they can
     /// only be known from the back, so from the total.
-    pub(super) fn number(pieces: Vec<Piece>, total: Option<u64>) -> Self {
+    pub(super) fn number(mut pieces: Vec<Piece>, total: Option<u64>) -> Self {
         let mut map = Self::default();
+        if let Some(total) = total {
+            settle(&mut pieces, total);
+        }
         let unknown = |p: &Piece| p.count().is_none();
         let first_hole = pieces.iter().position(unknown);
         let last_hole = pieces.iter().rposition(unknown);
@@ -694,6 +724,16 @@ mod tests {
         let map = ChunkMap::number(vec![run(10), hole(None), run(7), hole(None), run(5)], Some(100));
         assert_eq!((firsts(&map), map.unplaced), (vec![0, 95], 7));
         assert_eq!(map.holes, [(10, 85, GapReason::MissingSegment)]);
+    }
+
+    #[test]
+    fn as_many_damaged_places_as_missing_chunks_have_one_each() {
+        let bad = Piece::Hole { count: None, reason: GapReason::BadChunk };
+        let pieces = vec![run(10), bad.clone(), run(7), bad.clone(), run(5)];
+        let map = ChunkMap::number(pieces.clone(), Some(24));
+        assert_eq!((firsts(&map), map.unplaced), (vec![0, 11, 19], 0));
+        let map = ChunkMap::number(pieces, Some(25));
+        assert_eq!((firsts(&map), map.unplaced), (vec![0, 20], 7));
     }
 
     #[test]

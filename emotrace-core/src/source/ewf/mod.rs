@@ -30,6 +30,9 @@ pub(super) use set::segment_number;
 /// Missing segments are listed one by one up to this many in a row.
 const MOST_MISSING_LISTED: usize = 100;
 
+/// Header and hash sections are read up to this many of a kind in a file; writers make two at most.
+const MOST_COPIES: usize = 16;
+
 /// An EWF1 image.
 #[derive(Debug)]
 pub(super) struct EwfImage {
@@ -415,7 +418,7 @@ fn read_facts(segment: &set::Segment, media: &Media, facts: &mut SourceFacts) {
     let mut problems: Vec<FormatError> = Vec::new();
     // Unicode before one-byte text: what is read first is kept.
     for kind in [Kind::Header2, Kind::XHeader, Kind::Header] {
-        for section in segment.sections.of(kind) {
+        for section in segment.sections.of(kind).take(MOST_COPIES) {
             let mut read = Acquisition::clone(&facts.acquisition);
             let result = section.content(&segment.file).and_then(|bytes| match kind {
                 Kind::Header2 => header::read_header2(&bytes, section.offset, &mut read),
@@ -433,7 +436,7 @@ fn read_facts(segment: &set::Segment, media: &Media, facts: &mut SourceFacts) {
         problems.extend(parsed.err());
     }
     for (kind, label) in [(Kind::Hash, "hash"), (Kind::Digest, "digest"), (Kind::XHash, "xhash")] {
-        for section in segment.sections.of(kind) {
+        for section in segment.sections.of(kind).take(MOST_COPIES) {
             let parsed = section.content(&segment.file).and_then(|bytes| match kind {
                 Kind::Hash => Hashes::parse_hash(&bytes, section.offset),
                 Kind::Digest => Hashes::parse_digest(&bytes, section.offset),

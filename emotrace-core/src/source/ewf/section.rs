@@ -24,8 +24,8 @@ pub(super) const FILE_HEADER: u64 = 13;
 pub(super) const DESCRIPTOR: u64 = 76;
 /// The signature of an EWF1 segment file.
 pub(super) const SIGNATURE: &[u8; 8] = b"EVF\t\r\n\xff\0";
-/// More sections than this in one file are not read: a 1 TiB segment has some 6,000.
-const MOST_SECTIONS: usize = 1 << 20;
+/// More sections than this in one file are not read: a segment of 1 TiB of media has some 6,000.
+const MOST_SECTIONS: usize = 1 << 18;
 /// Sections that are read whole (headers, hashes, errors) may not be longer.
 const LONGEST_CONTENT: u64 = 16 << 20;
 
