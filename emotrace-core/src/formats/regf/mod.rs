@@ -181,7 +181,7 @@ impl HiveKind {
             // DEFAULT is a user's hive by content.
             (Some(Self::NtUser), Some(Self::Default)) => Self::Default,
             (Some(kind), _) => kind,
-            // Kinds without keys of their own are known by the base block alone.
+            // Kinds without keys of their own, and hives of which little is left: what the base block says.
             (None, Some(named)) if hive.root().is_some_and(|root| !root.is_bare()) => named,
             _ => Self::Other,
         }
@@ -963,6 +963,12 @@ mod tests {
         assert_eq!(content(&found), content(&hive(EVERY_KIND)));
         let issues: Vec<_> = found.issues().iter().map(|issue| (issue.offset, issue.loss)).collect();
         assert_eq!(issues, [(0, Loss::None), (found.root().unwrap().offset(), Loss::None)]);
+    }
+
+    #[test]
+    fn a_hive_can_be_shared_by_threads() {
+        fn shared<T: Send + Sync>(_: &T) {}
+        shared(&hive(OLD));
     }
 
     #[test]
