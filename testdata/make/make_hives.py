@@ -186,7 +186,7 @@ def host():
 if __name__ == '__main__':
     write_hive(place('hives', 'every-kind.hve'), every_kind(), 'every kind', '2021-03-04T05:06:07.7654321Z')
     write_hive(place('hives', 'old.hve'), Key(sub={'A': Key(values=[('big', BINARY, b'z' * 20000)])}), 'old', INSTALL, minor=3,
-               leaf='lf')
+               leaf='li')
     write_dirty()
     run_keys()
     services()

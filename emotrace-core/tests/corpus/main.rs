@@ -7,6 +7,8 @@ mod jump_lists;
 mod lnk;
 mod prefetch;
 mod recycle_bin;
+mod regf;
+mod registry;
 mod source;
 mod usn_journal;
 
@@ -24,6 +26,8 @@ const CASES: &[&[Case]] = &[
     lnk::CASES,
     prefetch::CASES,
     recycle_bin::CASES,
+    regf::CASES,
+    registry::CASES,
     source::CASES,
     usn_journal::CASES,
 ];

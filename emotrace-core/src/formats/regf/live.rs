@@ -5,8 +5,8 @@
 //! 76 bytes behind the key's begin); where the crate refuses a list, or panics over it, our own cell layer reads what is
 //! whole.
 //!
-//! The tree is a tree whatever the lists say: each cell is the key that reaches it first and nobody else's, and each
-//! list belongs to one key. So a hostile hive costs no more than its own size.
+//! The tree is a tree whatever the lists say: a key that two lists name belongs to the one whose key it names as its
+//! parent, else to the one that is reached first. So a hostile hive costs no more than its own size.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -111,19 +111,26 @@ pub(super) fn walk(cells: Cells<'_>, root: u32) -> Tree {
                 for entry in list.entries {
                     let node = nodes.next();
                     let found = entry.and_then(|at| {
-                        cells.key(at)?;
-                        let problem = "this key was reached before: the lists of subkeys share it or form a circle";
-                        let (what, offset) = ("the key", file_offset(at));
-                        if seen.add(at) {
-                            Ok(at)
-                        } else {
-                            Err(FormatError::Value { what, offset, value: at.into(), problem })
+                        let child = cells.key(at)?;
+                        if child.parent() != key.cell && lists(cells, child.parent(), at, &mut budget) {
+                            let problem = "the list names a key that belongs to another key";
+                            return Err(fault_of(at, problem));
                         }
+                        if !seen.add(at) {
+                            let problem = "this key was reached before: the lists of subkeys share it or form a circle";
+                            return Err(fault_of(at, problem));
+                        }
+                        Ok(child)
                     });
                     match found {
-                        Ok(cell) => {
+                        Ok(child) => {
+                            let cell = child.cell.at;
                             tree.keys.push(LiveKey { cell, parent: place, first: 0, count: 0, values_taken: false });
                             queue.push_back(node);
+                            if child.length() > child.cell.data.len() {
+                                let problem = "the name is longer than the key's cell; what the cell holds is shown";
+                                fault(fault_of(cell, problem));
+                            }
                         }
                         Err(error) => fault(error),
                     }
@@ -142,6 +149,21 @@ pub(super) fn walk(cells: Cells<'_>, root: u32) -> Tree {
         index = index.saturating_add(1);
     }
     tree
+}
+
+fn fault_of(at: u32, problem: &'static str) -> FormatError {
+    FormatError::Value { what: "the key", offset: file_offset(at), value: at.into(), problem }
+}
+
+/// True if the key at `parent` lists the key at `child`.
+fn lists(cells: Cells<'_>, parent: u32, child: u32, budget: &mut usize) -> bool {
+    let Ok(parent) = cells.key(parent) else { return false };
+    if parent.subkey_count() == 0 {
+        return false;
+    }
+    let list = cells.subkeys(parent.subkey_list(), *budget);
+    *budget = budget.saturating_sub(list.entries.len().saturating_add(list.lists.len()));
+    list.entries.contains(&Ok(child))
 }
 
 /// The subkeys of a key: by the crate if it can read the whole list, else by the cell layer. The nodes, if there are

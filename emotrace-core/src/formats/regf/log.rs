@@ -155,9 +155,10 @@ pub(super) fn replay(
     facts
 }
 
-/// True if the bytes are a transaction log.
+/// True if the bytes, which hold no bin where a hive has its first, are a transaction log.
 pub(super) fn is_log(bytes: &[u8]) -> bool {
-    bytes.starts_with(b"regf") && matches!(bytes.get(SECTOR..SECTOR + 4), Some(b"HvLE" | b"DIRT"))
+    let entry = matches!(bytes.get(SECTOR..SECTOR + 4), Some(b"HvLE" | b"DIRT"));
+    bytes.starts_with(b"regf") && (entry || BaseBlock::read(bytes).file_type != 0)
 }
 
 fn log_issue(entry: &AppliedEntry, loss: Loss, problem: &str) -> HiveIssue {

@@ -181,7 +181,7 @@ impl HiveKind {
             // DEFAULT is a user's hive by content.
             (Some(Self::NtUser), Some(Self::Default)) => Self::Default,
             (Some(kind), _) => kind,
-            // Kinds without keys of their own are known by the base block alone.
+            // Kinds without keys of their own, and hives of which little is left: what the base block says.
             (None, Some(named)) if hive.root().is_some_and(|root| !root.is_bare()) => named,
             _ => Self::Other,
         }
@@ -310,7 +310,7 @@ impl Hive {
         }
         for key in self.keys() {
             for value in key.values() {
-                if let Err(error) = value.and_then(|value| value.data().map(|_| ())) {
+                if let Err(error) = value.and_then(|value| value.check()) {
                     issues.push(HiveIssue { offset: error.offset(), loss: Loss::Record, error });
                 }
             }
@@ -691,6 +691,15 @@ impl<'h> KeyValue<'h> {
         }
     }
 
+    /// Name and data are whole.
+    fn check(&self) -> Result<(), FormatError> {
+        let (needed, available) = (self.vk.length() as u64, self.vk.cell.data.len() as u64);
+        if needed > available {
+            return Err(FormatError::Short { what: "the value's name", offset: self.offset(), needed, available });
+        }
+        self.data().map(|_| ())
+    }
+
     /// The text of a `REG_SZ`, `REG_EXPAND_SZ` or `REG_LINK`, up to the first NUL. What stands behind a NUL is in
     /// [`KeyValue::data`].
     pub fn text(&self) -> Option<String> {
@@ -778,8 +787,10 @@ mod tests {
         Hive::parse(bytes.to_vec(), &logs, HiveOptions::default()).unwrap()
     }
 
+    type Content = (String, Option<Timestamp>, Vec<(String, Vec<u8>)>);
+
     /// Paths, last writes, and values of all keys.
-    fn content(hive: &Hive) -> Vec<(String, Option<Timestamp>, Vec<(String, Vec<u8>)>)> {
+    fn content(hive: &Hive) -> Vec<Content> {
         let values = |key: &Key<'_>| {
             let values = key.values().into_iter().flatten();
             values.filter_map(|value| Some((value.name(), value.data().ok()?.into_owned()))).collect()
@@ -952,6 +963,12 @@ mod tests {
         assert_eq!(content(&found), content(&hive(EVERY_KIND)));
         let issues: Vec<_> = found.issues().iter().map(|issue| (issue.offset, issue.loss)).collect();
         assert_eq!(issues, [(0, Loss::None), (found.root().unwrap().offset(), Loss::None)]);
+    }
+
+    #[test]
+    fn a_hive_can_be_shared_by_threads() {
+        fn shared<T: Send + Sync>(_: &T) {}
+        shared(&hive(OLD));
     }
 
     #[test]
