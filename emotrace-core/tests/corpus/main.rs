@@ -5,6 +5,7 @@
 
 mod jump_lists;
 mod lnk;
+mod ntfs;
 mod prefetch;
 mod recycle_bin;
 mod regf;
@@ -24,6 +25,7 @@ type Case = (&'static str, fn(&Path));
 const CASES: &[&[Case]] = &[
     jump_lists::CASES,
     lnk::CASES,
+    ntfs::CASES,
     prefetch::CASES,
     recycle_bin::CASES,
     regf::CASES,

@@ -74,9 +74,9 @@ impl AttributeReader {
         let extents = extents(runs, cluster_size, sizes.allocated);
         let unit = sizes.unit_clusters.saturating_mul(cluster_size);
         let units = (unit > 0 && unit <= MAX_UNIT).then(|| Units { size: unit, cache: Mutex::default() });
-        let content = Content::Clusters { source, extents, units };
         // A length that no cluster is there for is a lie, and would let a few bytes ask for endless zeros.
-        let size = sizes.size.min(sizes.allocated);
+        let size = sizes.size.min(extents.last().map_or(0, |extent| extent.end));
+        let content = Content::Clusters { source, extents, units };
         Self { content, size, initialized: sizes.initialized }
     }
 

@@ -601,6 +601,10 @@ impl Parts<'_> {
         let whole = Sizes { allocated: known, size: known, initialized: known, unit_clusters: 0 };
         let (mut sizes, unit) = part.first.unwrap_or((whole, 0));
         let method = part.flags & ATTRIBUTE_COMPRESSION_MASK;
+        if method == 0 && part.flags & ATTRIBUTE_SPARSE == 0 {
+            // A stream without holes is no longer than the volume, whatever its record says.
+            sizes.allocated = sizes.allocated.min(self.volume.boot.size());
+        }
         if method != 0 {
             let unit_clusters = 1u64.checked_shl(unit.into()).filter(|n| *n > 1).unwrap_or(0);
             let fits = AttributeReader::unit_fits(unit_clusters, cluster_size);

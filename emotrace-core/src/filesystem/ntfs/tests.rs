@@ -543,12 +543,10 @@ fn streams_read_as_windows_reads_them() {
     image.set(38, 1, LIVE, &file("secret", Sample { flags: 0x4000, pairs: &[0x21, 4, 0x2c, 1, 0], ..base }));
     image.set(39, 1, LIVE, &file("outside", Sample { pairs: &[0x21, 1, 0x2c, 1, 0x31, 3, 0, 0, 1, 0], ..base }));
     image.set(40, 1, LIVE, &file("method", Sample { flags: 2, unit: 2, pairs: &[0x21, 4, 0x2c, 1, 0], ..base }));
-    image.set(
-        41,
-        1,
-        LIVE,
-        &file("endless", Sample { size: 1 << 60, initialized: 1 << 60, pairs: &[0x21, 4, 0x2c, 1, 0], ..base }),
-    );
+    let endless = Sample { size: 1 << 60, initialized: 1 << 60, pairs: &[0x21, 4, 0x2c, 1, 0], ..base };
+    image.set(41, 1, LIVE, &file("endless", endless));
+    image.set(42, 1, LIVE, &file("huge", Sample { allocated: 1 << 60, ..endless }));
+    image.set(43, 1, LIVE, &file("unallocated", Sample { allocated: 0, pairs: &[0x21, 4, 0x2c, 1, 0], ..base }));
     let volume = image.open().unwrap();
 
     let init = content(&volume, 36, "").unwrap();
@@ -560,6 +558,8 @@ fn streams_read_as_windows_reads_them() {
     assert_eq!(content(&volume, 38, "").unwrap_err().kind(), ErrorKind::Unsupported);
     assert_eq!(content(&volume, 40, "").unwrap_err().kind(), ErrorKind::Unsupported);
     assert_eq!(content(&volume, 41, "").unwrap().len(), 4096, "no more than clusters are there for");
+    assert_eq!(volume.open(&entry(&volume, 42), "").unwrap().len(), CLUSTERS as u64 * 1024 - 512);
+    assert_eq!(content(&volume, 43, "").unwrap().len(), 4000, "the runs are there, whatever the allocated size says");
     assert_eq!(content(&volume, 36, "none").unwrap_err().kind(), ErrorKind::NotFound);
 
     let outside = volume.open(&entry(&volume, 39), "").unwrap();
@@ -571,7 +571,7 @@ fn streams_read_as_windows_reads_them() {
         "{error}"
     );
     let (_, issues) = walk(&volume);
-    assert_eq!(issues.iter().map(|i| i.record).collect::<Vec<_>>(), [Some(39)]);
+    assert_eq!(issues.iter().map(|i| i.record).collect::<Vec<_>>(), [Some(39), Some(42)]);
 }
 
 /// Units of four clusters: one packed into one cluster, one a hole, one stored as it is.
