@@ -11,6 +11,7 @@
 )]
 
 mod artifact;
+pub mod event_log;
 
 pub use artifact::{
     Artifact, ArtifactError, Completion, EntryInput, FileInput, KeyInput, Limits, Out, Reads, Record, VolumeInput,
@@ -20,7 +21,7 @@ pub use artifact::{
 use crate::model::Schema;
 
 /// Every artifact, in the order in which equal instants are listed.
-pub static ARTIFACTS: &[&Artifact] = &[];
+pub static ARTIFACTS: &[&Artifact] = &[&event_log::EVENT_LOG];
 
 /// The artifact of that name.
 pub fn by_name(name: &str) -> Option<&'static Artifact> {
