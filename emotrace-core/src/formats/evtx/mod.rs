@@ -14,9 +14,10 @@
 //! | record size − 4 | 4 | size again |
 //!
 //! Chunks go one of two ways. A chunk in good order, whose records have the usual shape, is read by [`binxml`]: one typed
-//! value per record, without a detour over JSON. Every other chunk is walked by the crate `evtx`, which finds records
-//! behind damaged ones and carves them out of unused space; what [`binxml`] can't read is taken from the crate's JSON.
-//! Logs without a file header, cut logs and chunks without a signature, which the crate refuses, are prepared for it here.
+//! value per record, without a detour over JSON. Every other chunk is walked by the crate `evtx`, which finds the live
+//! records behind damaged ones; what [`binxml`] can't read is taken from the crate's JSON. Then records are carved out of
+//! what is left of the chunk. Logs without a file header, cut logs and chunks without a signature, which the crate
+//! refuses, are read as well.
 //!
 //! Source: Microsoft, MS-EVEN6 section 2.2 (BinXml); J. Metz, "Windows XML Event Log (EVTX) format".
 
@@ -218,7 +219,7 @@ impl<'a> EvtxFile<'a> {
     /// [`FormatError::Short`] behind its records; every other error is a loss.
     pub fn records(&self, chunks: Range<u64>, visit: &mut dyn FnMut(Result<EvtxRecord, FormatError>)) {
         // Checksums are compared below, so that a chunk with a bad one is still read.
-        let settings = Arc::new(ParserSettings::new().recover_records(true).indent(false));
+        let settings = Arc::new(ParserSettings::new().indent(false));
         let mut buffer = Vec::new();
         for chunk in chunks.start..chunks.end.min(self.chunks()) {
             let Some(offset) = self.chunk_offset(chunk) else { break };
@@ -273,25 +274,19 @@ fn search(data: &dyn ReadAt) -> (Vec<u64>, Vec<FormatError>) {
 
 /// Reads one chunk, of which so many bytes are there, and gives its buffer back.
 fn read_chunk(
-    mut bytes: Vec<u8>,
+    bytes: Vec<u8>,
     available: usize,
     offset: u64,
     settings: &Arc<ParserSettings>,
     visit: &mut dyn FnMut(Result<EvtxRecord, FormatError>),
 ) -> Vec<u8> {
-    let signed = bytes.starts_with(CHUNK_SIGNATURE);
-    if !signed {
-        if bytes.iter().all(|b| *b == 0) {
-            return bytes;
+    let mut walk = Walk { base: offset, available, end: CHUNK_HEADER_SIZE, spans: Vec::new(), given: Vec::new() };
+    if !bytes.starts_with(CHUNK_SIGNATURE) {
+        if bytes.iter().any(|b| *b != 0) {
+            visit(Err(signature("a chunk", offset, CHUNK_SIGNATURE, &bytes)));
+            walk.carve(&bytes, visit);
         }
-        visit(Err(signature("a chunk", offset, CHUNK_SIGNATURE, &bytes)));
-        // Nothing in this header can be believed. With an end of records before their start, all records are carved.
-        if let Some(header) = bytes.get_mut(..CHUNK_HEADER_SIZE) {
-            header.fill(0);
-        }
-        if let Some(start) = bytes.get_mut(..8) {
-            start.copy_from_slice(CHUNK_SIGNATURE);
-        }
+        return bytes;
     }
     let mut data = match EvtxChunkData::new(bytes, false) {
         Ok(data) => data,
@@ -301,7 +296,7 @@ fn read_chunk(
         }
     };
     // The checksum of a cut chunk can't fit, which is no news.
-    if signed && available == data.data.len() && !(data.validate_header_checksum() && data.validate_data_checksum()) {
+    if available == data.data.len() && !(data.validate_header_checksum() && data.validate_data_checksum()) {
         match EvtxChunkData::new(data.data.clone(), true) {
             Err(ChunkError::InvalidChunkHeaderChecksum { expected, found }) => {
                 visit(Err(checksum("the header of a chunk", offset, expected, found)));
@@ -313,95 +308,151 @@ fn read_chunk(
             Ok(_) => {}
         }
     }
-    let mut given = Given { available, ..Given::default() };
-    if signed && read_orderly(&data.data, offset, &mut given, visit) {
-        return data.data;
-    }
-    let result = data.parse(Arc::clone(settings));
-    if let Err(e) = result.map(|mut chunk| read_disorderly(&mut chunk, offset, &mut given, visit)) {
+    if !walk.orderly(&data.data, visit)
+        && let Err(e) = data.parse(Arc::clone(settings)).map(|mut chunk| walk.disorderly(&mut chunk, visit))
+    {
         // The table of names is broken. Without it, the crate reads each name where it is used.
         visit(Err(other("the names of a chunk", offset, &e)));
-        let mut bytes = data.data;
+        let mut bytes = data.data.clone();
         if let Some(names) = bytes.get_mut(128..384) {
             names.fill(0);
         }
-        match EvtxChunkData::new(bytes, false) {
-            Ok(again) => data = again,
-            Err(e) => {
-                visit(Err(other("a chunk", offset, &e)));
-                return Vec::new();
-            }
-        }
-        match data.parse(Arc::clone(settings)) {
-            Ok(mut chunk) => read_disorderly(&mut chunk, offset, &mut given, visit),
-            Err(e) => visit(Err(other("a chunk", offset, &e))),
+        let again = EvtxChunkData::new(bytes, false).and_then(|mut again| {
+            again.parse(Arc::clone(settings)).map(|mut chunk| walk.disorderly(&mut chunk, visit))
+        });
+        if let Err(e) = again {
+            visit(Err(other("a chunk", offset, &e)));
         }
     }
+    walk.carve(&data.data, visit);
     data.data
 }
 
-/// What was already given of a chunk.
-#[derive(Default)]
-struct Given {
-    /// Id and time of writing of every record. What is still live, or was carved already, is not told twice.
-    records: Vec<(u64, Option<Timestamp>)>,
-    /// Where the live records end of which none is missing.
-    end: usize,
+/// The way through one chunk.
+struct Walk {
+    /// Offset of the chunk in the file.
+    base: u64,
     /// Bytes of the chunk that are there; what follows is filled up with zeros.
     available: usize,
+    /// Where the live records end that have been read or told as lost.
+    end: usize,
+    /// Places of the live records, whole or damaged, in their order.
+    spans: Vec<(usize, usize)>,
+    /// Id and time of writing of every record that was given.
+    given: Vec<(u64, Option<Timestamp>)>,
 }
 
-/// Reads a chunk in which record follows record up to the end that its header names, and what is left behind that end.
-/// False where it is otherwise, or a record has an unusual shape.
-fn read_orderly(
-    bytes: &[u8],
-    base: u64,
-    given: &mut Given,
-    visit: &mut dyn FnMut(Result<EvtxRecord, FormatError>),
-) -> bool {
-    let (Some(last_id), Some(end)) = (u64_at(bytes, 32), u32_at(bytes, 48)) else { return false };
-    let end = end as usize;
-    let mut reader = Reader::new(bytes);
-    given.end = CHUNK_HEADER_SIZE;
-    while given.end < end {
-        let at = given.end;
-        let Some(next) = record_end(bytes, at).filter(|next| *next <= end.min(given.available)) else { return false };
-        let Ok(record) = read_record(&mut reader, at, next, base, false) else { return false };
-        // The header's last record has to be the last.
-        if record.record_id == last_id && next != end {
-            return false;
-        }
-        given.records.push((record.record_id, record.written));
-        given.end = next;
-        visit(Ok(record));
-    }
-    if end > bytes.len() {
-        return false;
-    }
-    let mut recovered = Vec::new();
-    let mut at = end.max(CHUNK_HEADER_SIZE);
-    while let Some(found) = find_signature(bytes, at) {
-        at = match record_end(bytes, found) {
-            Some(next) => {
-                let Ok(record) = read_record(&mut reader, found, next, base, true) else { return false };
-                recovered.push(record);
-                next
+impl Walk {
+    /// Reads the live records as long as record follows record in good order and usual shape. False if they do not do so
+    /// up to the end that the chunk's header names.
+    fn orderly(&mut self, bytes: &[u8], visit: &mut dyn FnMut(Result<EvtxRecord, FormatError>)) -> bool {
+        let (Some(last_id), Some(end)) = (u64_at(bytes, 32), u32_at(bytes, 48)) else { return false };
+        let end = end as usize;
+        let mut reader = Reader::new(bytes);
+        while self.end < end {
+            let start = self.end;
+            let next = record_end(bytes, start).filter(|next| *next <= end.min(self.available));
+            let Some(next) = next else { return false };
+            let Ok(record) = read_record(&mut reader, start, next, self.base, false) else { return false };
+            // The header's last record has to be the last.
+            if record.record_id == last_id && next != end {
+                return false;
             }
-            None => found.saturating_add(1),
-        };
-    }
-    give_recovered(recovered, given, visit);
-    true
-}
-
-fn give_recovered(records: Vec<EvtxRecord>, given: &Given, visit: &mut dyn FnMut(Result<EvtxRecord, FormatError>)) {
-    if records.is_empty() {
-        return;
-    }
-    let mut seen: HashSet<_> = given.records.iter().copied().collect();
-    for record in records {
-        if seen.insert((record.record_id, record.written)) {
+            self.took(start, next);
+            self.given.push((record.record_id, record.written));
             visit(Ok(record));
+        }
+        end <= bytes.len()
+    }
+
+    /// Reads the live records of any chunk with the crate's walk, from where [`Self::orderly`] stopped.
+    fn disorderly(&mut self, chunk: &mut EvtxChunk<'_>, visit: &mut dyn FnMut(Result<EvtxRecord, FormatError>)) {
+        let bytes = chunk.data;
+        let mut reader = Reader::new(bytes);
+        for record in chunk.iter() {
+            let (start, end, record) = match record {
+                Ok(record) => {
+                    let binxml = usize::try_from(record.binxml_offset).unwrap_or(0);
+                    let end = binxml.saturating_add(record.binxml_size as usize).saturating_add(4);
+                    (binxml.saturating_sub(RECORD_HEADER_SIZE), end, Ok(record))
+                }
+                Err(e) => {
+                    let start = match &e {
+                        EvtxError::FailedToReadRecordAt { offset, .. } => usize::try_from(*offset).unwrap_or(self.end),
+                        EvtxError::FailedToParseRecord { record_id, .. } => find_record(bytes, self.end, *record_id),
+                        _ => self.end,
+                    };
+                    let end = record_end(bytes, start).unwrap_or(start.saturating_add(RECORD_SIGNATURE.len()));
+                    (start, end, Err(e))
+                }
+            };
+            if start < self.end {
+                continue;
+            }
+            self.took(start, end);
+            let offset = self.base.saturating_add(start as u64);
+            if end > self.available {
+                // Its missing values would be read as zeros.
+                let needed = end.saturating_sub(start) as u64;
+                let available = self.available.saturating_sub(start) as u64;
+                visit(Err(FormatError::Short { what: "a record", offset, needed, available }));
+                continue;
+            }
+            let read = match (read_record(&mut reader, start, end, self.base, false), record) {
+                (Ok(record), _) => Ok(record),
+                (Err(_), Err(e)) => Err(other("a record", offset, &e)),
+                (Err(Stop::TooMuch), _) => Err(problem(offset, TOO_MUCH)),
+                (Err(Stop::Unusual), Ok(record)) => {
+                    from_json_record(&mut reader, record, start, self.base).map_err(|e| problem(offset, e))
+                }
+            };
+            if let Ok(record) = &read {
+                self.given.push((record.record_id, record.written));
+            }
+            visit(read);
+        }
+    }
+
+    /// Looks for records where no live ones are. What is still live, or was found already, is not told twice.
+    fn carve(&self, bytes: &[u8], visit: &mut dyn FnMut(Result<EvtxRecord, FormatError>)) {
+        let mut reader = Reader::new(bytes);
+        let mut seen: Option<HashSet<_>> = None;
+        let mut live = self.spans.iter().copied().peekable();
+        let mut lost = (0u32, 0);
+        let mut at = CHUNK_HEADER_SIZE;
+        while let Some(start) = find_signature(bytes, at) {
+            while live.next_if(|(_, end)| *end <= start).is_some() {}
+            let limit = match live.peek() {
+                Some((first, end)) if *first <= start => {
+                    at = *end;
+                    continue;
+                }
+                next => next.map_or(self.available, |(first, _)| *first),
+            };
+            at = start.saturating_add(1);
+            let Some(end) = record_end(bytes, start).filter(|end| *end <= limit) else { continue };
+            match read_record(&mut reader, start, end, self.base, true) {
+                Ok(record) => {
+                    at = end;
+                    let seen = seen.get_or_insert_with(|| self.given.iter().copied().collect());
+                    if seen.insert((record.record_id, record.written)) {
+                        visit(Ok(record));
+                    }
+                }
+                Err(_) => lost = (lost.0.saturating_add(1), if lost.0 == 0 { start } else { lost.1 }),
+            }
+        }
+        if let (count @ 1.., first) = lost {
+            let offset = self.base.saturating_add(first as u64);
+            visit(Err(problem(offset, format!("{count} record(s) in unused space can't be read any more"))));
+        }
+    }
+
+    fn took(&mut self, start: usize, end: usize) {
+        self.end = end;
+        match self.spans.last_mut() {
+            Some((_, last)) if *last == start => *last = end,
+            _ => self.spans.push((start, end)),
         }
     }
 }
@@ -460,68 +511,6 @@ fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
     Some(u64::from_le_bytes(*bytes.get(at..)?.first_chunk()?))
 }
 
-/// Reads what can be read of any chunk with the crate's walk, and leaves out what was given already.
-fn read_disorderly(
-    chunk: &mut EvtxChunk<'_>,
-    base: u64,
-    given: &mut Given,
-    visit: &mut dyn FnMut(Result<EvtxRecord, FormatError>),
-) {
-    let bytes = chunk.data;
-    let mut reader = Reader::new(bytes);
-    let mut recovered = Vec::new();
-    for record in chunk.iter() {
-        let record = match record {
-            Ok(record) => record,
-            Err(e) => {
-                let at = match &e {
-                    EvtxError::FailedToReadRecordAt { offset, .. } => usize::try_from(*offset).unwrap_or(given.end),
-                    EvtxError::FailedToParseRecord { record_id, .. } => find_record(bytes, given.end, *record_id),
-                    _ => given.end,
-                };
-                if at >= given.end {
-                    visit(Err(other("a record", base.saturating_add(at as u64), &e)));
-                    given.end = at.saturating_add(RECORD_SIGNATURE.len());
-                }
-                continue;
-            }
-        };
-        let start = usize::try_from(record.binxml_offset).unwrap_or(0).saturating_sub(RECORD_HEADER_SIZE);
-        let end = start.saturating_add(record.binxml_size as usize).saturating_add(RECORD_HEADER_SIZE + 4);
-        if !record.recovered {
-            if start < given.end {
-                continue;
-            }
-            given.end = end;
-        }
-        if end > given.available {
-            // Its missing values would be read as zeros.
-            let needed = end.saturating_sub(start) as u64;
-            let available = given.available.saturating_sub(start) as u64;
-            let offset = base.saturating_add(start as u64);
-            visit(Err(FormatError::Short { what: "a record", offset, needed, available }));
-            continue;
-        }
-        let read = match read_record(&mut reader, start, end, base, record.recovered) {
-            Ok(record) => Ok(record),
-            Err(Stop::TooMuch) => Err(TOO_MUCH.to_owned()),
-            Err(Stop::Unusual) => from_json_record(&mut reader, record, start, base),
-        };
-        match read {
-            Ok(record) if record.recovered => recovered.push(record),
-            Ok(record) => {
-                given.records.push((record.record_id, record.written));
-                visit(Ok(record));
-            }
-            Err(problem) => {
-                let offset = base.saturating_add(start as u64);
-                visit(Err(FormatError::Other { what: "a record", offset, problem }));
-            }
-        }
-    }
-    give_recovered(recovered, given, visit);
-}
-
 /// Offset in the chunk of the record with that id, at or behind a place; that place if there is none.
 fn find_record(bytes: &[u8], from: usize, id: u64) -> usize {
     let rest = bytes.get(from..).unwrap_or_default();
@@ -539,6 +528,10 @@ fn other(what: &'static str, offset: u64, error: &dyn std::error::Error) -> Form
         source = cause.source();
     }
     FormatError::Other { what, offset, problem }
+}
+
+fn problem(offset: u64, problem: impl Into<String>) -> FormatError {
+    FormatError::Other { what: "a record", offset, problem: problem.into() }
 }
 
 fn unreadable(what: &'static str, offset: u64, error: &std::io::Error) -> FormatError {
@@ -956,12 +949,9 @@ mod tests {
                 let mut data = EvtxChunkData::new(bytes.to_vec(), true).unwrap();
                 let mut walked = Vec::new();
                 let mut chunk = data.parse(Arc::new(ParserSettings::new())).unwrap();
-                read_disorderly(
-                    &mut chunk,
-                    base,
-                    &mut Given { available: bytes.len(), ..Given::default() },
-                    &mut |r| walked.push(r.unwrap()),
-                );
+                let (available, end) = (bytes.len(), CHUNK_HEADER_SIZE);
+                let mut walk = Walk { base, available, end, spans: Vec::new(), given: Vec::new() };
+                walk.disorderly(&mut chunk, &mut |r| walked.push(r.unwrap()));
                 assert_eq!(walked.iter().collect::<Vec<_>>(), ours);
                 let mut reader = Reader::new(bytes);
                 for (record, ours) in chunk.iter().zip(ours) {
