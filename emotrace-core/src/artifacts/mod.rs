@@ -11,6 +11,7 @@
 )]
 
 mod artifact;
+mod event_log;
 mod file_times;
 mod host;
 mod jump_lists;
@@ -38,6 +39,7 @@ pub static ARTIFACTS: &[&Artifact] = &[
     &usn_journal::ARTIFACT,
     &recycle_bin::ARTIFACT,
     &zone_identifier::ARTIFACT,
+    &event_log::ARTIFACT,
     &prefetch::ARTIFACT,
     &lnk_files::ARTIFACT,
     &jump_lists::ARTIFACT,

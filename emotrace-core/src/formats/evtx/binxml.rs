@@ -35,6 +35,8 @@ pub(super) struct Reader<'c> {
     budget: usize,
     /// Elements without their names were met.
     damaged: bool,
+    /// The record lies in unused space, where the template that it names may be damaged.
+    recovered: bool,
 }
 
 /// The values of one template instance.
@@ -77,7 +79,7 @@ impl<'c> Instance<'c> {
 impl<'c> Reader<'c> {
     /// For the records of that chunk.
     pub(super) fn new(chunk: &'c [u8]) -> Self {
-        Self { chunk, templates: Vec::new(), budget: CHUNK_BUDGET, damaged: false }
+        Self { chunk, templates: Vec::new(), budget: CHUNK_BUDGET, damaged: false, recovered: false }
     }
 
     /// The chunk.
@@ -94,6 +96,7 @@ impl<'c> Reader<'c> {
     /// Reads the BinXml of one record, which stands between two places.
     pub(super) fn event(&mut self, start: usize, end: usize, out: &mut EvtxRecord) -> Result<(), Stop> {
         self.damaged = false;
+        self.recovered = out.recovered;
         let (roots, instance) = self.stream(start, end, 0)?;
         match &**roots {
             [Element { part: Part::Event, children, .. }] => {
@@ -135,7 +138,7 @@ impl<'c> Reader<'c> {
                 values.push(self.value(*value)?.value());
             }
         }
-        self.rest(out, "values", Content::Many(values))
+        if values.is_empty() { Ok(()) } else { self.rest(out, "values", Content::Many(values)) }
     }
 
     /// Reads a BinXml stream: one template instance, or elements that stand there themselves.
@@ -173,18 +176,25 @@ impl<'c> Reader<'c> {
 
     fn template(&mut self, id: [u8; 4], offset: usize) -> Result<Rc<Vec<Element>>, Stop> {
         // The id is the start of the template's GUID, which follows the offset of the next template.
-        if self.chunk.get(offset..).and_then(|b| b.get(4..)).is_none_or(|guid| !guid.starts_with(&id)) {
+        let whole = self.chunk.get(offset..).and_then(|b| b.get(4..)).is_some_and(|guid| guid.starts_with(&id));
+        // There are few templates in a chunk.
+        let known = self.templates.iter().find(|(at, _)| *at == offset).map(|(_, template)| template.clone());
+        let template = match known {
+            _ if !whole => None,
+            Some(known) => known,
+            None => {
+                let template = read_template(self.chunk, offset).map(Rc::new);
+                let weight =
+                    |roots: &Rc<Vec<Element>>| roots.iter().map(Element::weight).fold(0, usize::saturating_add);
+                self.pay(template.as_ref().map_or(1024, weight))?;
+                self.templates.push((offset, template.clone()));
+                template
+            }
+        };
+        if template.is_none() && (self.recovered || !whole) {
             self.damaged = true;
             return Ok(Rc::default());
         }
-        // There are few templates in a chunk.
-        if let Some((_, known)) = self.templates.iter().find(|(at, _)| *at == offset) {
-            return known.clone().ok_or(Stop::Unusual);
-        }
-        let template = read_template(self.chunk, offset).map(Rc::new);
-        let weight = |roots: &Rc<Vec<Element>>| roots.iter().map(Element::weight).fold(0, usize::saturating_add);
-        self.pay(template.as_ref().map_or(1024, weight))?;
-        self.templates.push((offset, template.clone()));
         template.ok_or(Stop::Unusual)
     }
 
@@ -297,7 +307,10 @@ impl<'c> Reader<'c> {
         let mut entries = Vec::with_capacity(element.children.len());
         // The name of an EventData and of a Data element stands elsewhere.
         let named = matches!(element.part, Part::EventData | Part::Data);
-        for (name, pieces) in element.attributes.iter().filter(|(n, _)| !is_namespace(n) && !(named && n == "Name")) {
+        for (name, pieces) in &element.attributes {
+            if is_namespace(name) || named && name == "Name" {
+                continue;
+            }
             match self.pieces(pieces, instance)? {
                 Content::Nothing => {}
                 Content::One(value) => self.push(&mut entries, name, Content::One(value), false)?,
@@ -314,7 +327,10 @@ impl<'c> Reader<'c> {
                         distinct = false;
                         let (roots, inner) = self.fragment(value, instance)?;
                         if roots.is_empty() {
-                            return Err(Stop::Unusual);
+                            let values = inner.values.iter().filter(|value| value.kind != BINXML);
+                            let values: Result<Vec<_>, _> =
+                                values.map(|v| self.value(*v).map(Content::value)).collect();
+                            self.push(&mut entries, "values", Content::Many(values?), false)?;
                         }
                         for root in &**roots {
                             self.damaged |= root.damaged;

@@ -14,9 +14,10 @@
 //! | record size − 4 | 4 | size again |
 //!
 //! Chunks go one of two ways. A chunk in good order, whose records have the usual shape, is read by [`binxml`]: one typed
-//! value per record, without a detour over JSON. Every other chunk is walked by the crate `evtx`, which finds records
-//! behind damaged ones and carves them out of unused space; what [`binxml`] can't read is taken from the crate's JSON.
-//! Logs without a file header, cut logs and chunks without a signature, which the crate refuses, are prepared for it here.
+//! value per record, without a detour over JSON. Every other chunk is walked by the crate `evtx`, which finds the live
+//! records behind damaged ones; what [`binxml`] can't read is taken from the crate's JSON. Then records are carved out of
+//! what is left of the chunk. Logs without a file header, cut logs and chunks without a signature, which the crate
+//! refuses, are read as well.
 //!
 //! Source: Microsoft, MS-EVEN6 section 2.2 (BinXml); J. Metz, "Windows XML Event Log (EVTX) format".
 
@@ -46,7 +47,12 @@ const SEARCH_STEP: usize = 512;
 
 /// True if these first bytes of a file look like an event log.
 pub fn recognise(start: &[u8]) -> bool {
-    start.starts_with(FILE_SIGNATURE) || start.starts_with(CHUNK_SIGNATURE)
+    has_file_header(start) || start.starts_with(CHUNK_SIGNATURE)
+}
+
+/// True if these first bytes of a file are those of a log's header.
+pub fn has_file_header(start: &[u8]) -> bool {
+    start.starts_with(FILE_SIGNATURE)
 }
 
 /// One record of an event log. What the record does not hold is absent.
@@ -148,7 +154,7 @@ impl<'a> EvtxFile<'a> {
         let mut start = [0; 128];
         let n = read_up_to(data, 0, &mut start).map_err(|e| unreadable("the file header", 0, &e))?;
         let start = start.get(..n).unwrap_or_default();
-        if start.starts_with(FILE_SIGNATURE) {
+        if has_file_header(start) {
             let mut problems = Vec::new();
             let header = EvtxFileHeader::from_bytes(start)
                 .inspect_err(|e| problems.push(other("the file header", 0, e)))
@@ -213,7 +219,7 @@ impl<'a> EvtxFile<'a> {
     /// [`FormatError::Short`] behind its records; every other error is a loss.
     pub fn records(&self, chunks: Range<u64>, visit: &mut dyn FnMut(Result<EvtxRecord, FormatError>)) {
         // Checksums are compared below, so that a chunk with a bad one is still read.
-        let settings = Arc::new(ParserSettings::new().recover_records(true).indent(false));
+        let settings = Arc::new(ParserSettings::new().indent(false));
         let mut buffer = Vec::new();
         for chunk in chunks.start..chunks.end.min(self.chunks()) {
             let Some(offset) = self.chunk_offset(chunk) else { break };
@@ -223,11 +229,10 @@ impl<'a> EvtxFile<'a> {
                     if let Some(missing) = buffer.get_mut(n..) {
                         missing.fill(0);
                     }
-                    let whole = n as u64 == CHUNK_SIZE;
                     let used = buffer.starts_with(CHUNK_SIGNATURE);
                     // The crate wants whole chunks: a cut one keeps zeros where its end is missing.
-                    buffer = read_chunk(std::mem::take(&mut buffer), whole, offset, &settings, visit);
-                    if used && !whole {
+                    buffer = read_chunk(std::mem::take(&mut buffer), n, offset, &settings, visit);
+                    if used && (n as u64) < CHUNK_SIZE {
                         let available = n as u64;
                         visit(Err(FormatError::Short { what: "a chunk", offset, needed: CHUNK_SIZE, available }));
                     }
@@ -267,27 +272,21 @@ fn search(data: &dyn ReadAt) -> (Vec<u64>, Vec<FormatError>) {
     (found, problems)
 }
 
-/// Reads one chunk and gives its buffer back.
+/// Reads one chunk, of which so many bytes are there, and gives its buffer back.
 fn read_chunk(
-    mut bytes: Vec<u8>,
-    whole: bool,
+    bytes: Vec<u8>,
+    available: usize,
     offset: u64,
     settings: &Arc<ParserSettings>,
     visit: &mut dyn FnMut(Result<EvtxRecord, FormatError>),
 ) -> Vec<u8> {
-    let signed = bytes.starts_with(CHUNK_SIGNATURE);
-    if !signed {
-        if bytes.iter().all(|b| *b == 0) {
-            return bytes;
+    let mut walk = Walk { base: offset, available, end: CHUNK_HEADER_SIZE, spans: Vec::new(), given: Vec::new() };
+    if !bytes.starts_with(CHUNK_SIGNATURE) {
+        if bytes.iter().any(|b| *b != 0) {
+            visit(Err(signature("a chunk", offset, CHUNK_SIGNATURE, &bytes)));
+            walk.carve(&bytes, visit);
         }
-        visit(Err(signature("a chunk", offset, CHUNK_SIGNATURE, &bytes)));
-        // Nothing in this header can be believed. With an end of records before their start, all records are carved.
-        if let Some(header) = bytes.get_mut(..CHUNK_HEADER_SIZE) {
-            header.fill(0);
-        }
-        if let Some(start) = bytes.get_mut(..8) {
-            start.copy_from_slice(CHUNK_SIGNATURE);
-        }
+        return bytes;
     }
     let mut data = match EvtxChunkData::new(bytes, false) {
         Ok(data) => data,
@@ -297,7 +296,7 @@ fn read_chunk(
         }
     };
     // The checksum of a cut chunk can't fit, which is no news.
-    if signed && whole && !(data.validate_header_checksum() && data.validate_data_checksum()) {
+    if available == data.data.len() && !(data.validate_header_checksum() && data.validate_data_checksum()) {
         match EvtxChunkData::new(data.data.clone(), true) {
             Err(ChunkError::InvalidChunkHeaderChecksum { expected, found }) => {
                 visit(Err(checksum("the header of a chunk", offset, expected, found)));
@@ -309,93 +308,151 @@ fn read_chunk(
             Ok(_) => {}
         }
     }
-    let mut given = Given::default();
-    if signed && read_orderly(&data.data, offset, &mut given, visit) {
-        return data.data;
-    }
-    let result = data.parse(Arc::clone(settings));
-    if let Err(e) = result.map(|mut chunk| read_disorderly(&mut chunk, offset, &mut given, visit)) {
+    if !walk.orderly(&data.data, visit)
+        && let Err(e) = data.parse(Arc::clone(settings)).map(|mut chunk| walk.disorderly(&mut chunk, visit))
+    {
         // The table of names is broken. Without it, the crate reads each name where it is used.
         visit(Err(other("the names of a chunk", offset, &e)));
-        let mut bytes = data.data;
+        let mut bytes = data.data.clone();
         if let Some(names) = bytes.get_mut(128..384) {
             names.fill(0);
         }
-        match EvtxChunkData::new(bytes, false) {
-            Ok(again) => data = again,
-            Err(e) => {
-                visit(Err(other("a chunk", offset, &e)));
-                return Vec::new();
-            }
-        }
-        match data.parse(Arc::clone(settings)) {
-            Ok(mut chunk) => read_disorderly(&mut chunk, offset, &mut given, visit),
-            Err(e) => visit(Err(other("a chunk", offset, &e))),
+        let again = EvtxChunkData::new(bytes, false).and_then(|mut again| {
+            again.parse(Arc::clone(settings)).map(|mut chunk| walk.disorderly(&mut chunk, visit))
+        });
+        if let Err(e) = again {
+            visit(Err(other("a chunk", offset, &e)));
         }
     }
+    walk.carve(&data.data, visit);
     data.data
 }
 
-/// What was already given of a chunk.
-#[derive(Default)]
-struct Given {
-    /// Id and time of writing of every record. What is still live, or was carved already, is not told twice.
-    records: Vec<(u64, Option<Timestamp>)>,
-    /// Where the live records end of which none is missing.
-    end: usize,
-}
-
-/// Reads a chunk in which record follows record up to the end that its header names, and what is left behind that end.
-/// False where it is otherwise, or a record has an unusual shape.
-fn read_orderly(
-    bytes: &[u8],
+/// The way through one chunk.
+struct Walk {
+    /// Offset of the chunk in the file.
     base: u64,
-    given: &mut Given,
-    visit: &mut dyn FnMut(Result<EvtxRecord, FormatError>),
-) -> bool {
-    let (Some(last_id), Some(end)) = (u64_at(bytes, 32), u32_at(bytes, 48)) else { return false };
-    let end = end as usize;
-    let mut reader = Reader::new(bytes);
-    given.end = CHUNK_HEADER_SIZE;
-    while given.end < end {
-        let at = given.end;
-        let Some(next) = record_end(bytes, at).filter(|next| *next <= end) else { return false };
-        let Ok(record) = read_record(&mut reader, at, next, base, false) else { return false };
-        // The header's last record has to be the last.
-        if record.record_id == last_id && next != end {
-            return false;
-        }
-        given.records.push((record.record_id, record.written));
-        given.end = next;
-        visit(Ok(record));
-    }
-    if end > bytes.len() {
-        return false;
-    }
-    let mut recovered = Vec::new();
-    let mut at = end.max(CHUNK_HEADER_SIZE);
-    while let Some(found) = find_signature(bytes, at) {
-        at = match record_end(bytes, found) {
-            Some(next) => {
-                let Ok(record) = read_record(&mut reader, found, next, base, true) else { return false };
-                recovered.push(record);
-                next
-            }
-            None => found.saturating_add(1),
-        };
-    }
-    give_recovered(recovered, given, visit);
-    true
+    /// Bytes of the chunk that are there; what follows is filled up with zeros.
+    available: usize,
+    /// Where the live records end that have been read or told as lost.
+    end: usize,
+    /// Places of the live records, whole or damaged, in their order.
+    spans: Vec<(usize, usize)>,
+    /// Id and time of writing of every record that was given.
+    given: Vec<(u64, Option<Timestamp>)>,
 }
 
-fn give_recovered(records: Vec<EvtxRecord>, given: &Given, visit: &mut dyn FnMut(Result<EvtxRecord, FormatError>)) {
-    if records.is_empty() {
-        return;
-    }
-    let mut seen: HashSet<_> = given.records.iter().copied().collect();
-    for record in records {
-        if seen.insert((record.record_id, record.written)) {
+impl Walk {
+    /// Reads the live records as long as record follows record in good order and usual shape. False if they do not do so
+    /// up to the end that the chunk's header names.
+    fn orderly(&mut self, bytes: &[u8], visit: &mut dyn FnMut(Result<EvtxRecord, FormatError>)) -> bool {
+        let (Some(last_id), Some(end)) = (u64_at(bytes, 32), u32_at(bytes, 48)) else { return false };
+        let end = end as usize;
+        let mut reader = Reader::new(bytes);
+        while self.end < end {
+            let start = self.end;
+            let next = record_end(bytes, start).filter(|next| *next <= end.min(self.available));
+            let Some(next) = next else { return false };
+            let Ok(record) = read_record(&mut reader, start, next, self.base, false) else { return false };
+            // The header's last record has to be the last.
+            if record.record_id == last_id && next != end {
+                return false;
+            }
+            self.took(start, next);
+            self.given.push((record.record_id, record.written));
             visit(Ok(record));
+        }
+        end <= bytes.len()
+    }
+
+    /// Reads the live records of any chunk with the crate's walk, from where [`Self::orderly`] stopped.
+    fn disorderly(&mut self, chunk: &mut EvtxChunk<'_>, visit: &mut dyn FnMut(Result<EvtxRecord, FormatError>)) {
+        let bytes = chunk.data;
+        let mut reader = Reader::new(bytes);
+        for record in chunk.iter() {
+            let (start, end, record) = match record {
+                Ok(record) => {
+                    let binxml = usize::try_from(record.binxml_offset).unwrap_or(0);
+                    let end = binxml.saturating_add(record.binxml_size as usize).saturating_add(4);
+                    (binxml.saturating_sub(RECORD_HEADER_SIZE), end, Ok(record))
+                }
+                Err(e) => {
+                    let start = match &e {
+                        EvtxError::FailedToReadRecordAt { offset, .. } => usize::try_from(*offset).unwrap_or(self.end),
+                        EvtxError::FailedToParseRecord { record_id, .. } => find_record(bytes, self.end, *record_id),
+                        _ => self.end,
+                    };
+                    let end = record_end(bytes, start).unwrap_or(start.saturating_add(RECORD_SIGNATURE.len()));
+                    (start, end, Err(e))
+                }
+            };
+            if start < self.end {
+                continue;
+            }
+            self.took(start, end);
+            let offset = self.base.saturating_add(start as u64);
+            if end > self.available {
+                // Its missing values would be read as zeros.
+                let needed = end.saturating_sub(start) as u64;
+                let available = self.available.saturating_sub(start) as u64;
+                visit(Err(FormatError::Short { what: "a record", offset, needed, available }));
+                continue;
+            }
+            let read = match (read_record(&mut reader, start, end, self.base, false), record) {
+                (Ok(record), _) => Ok(record),
+                (Err(_), Err(e)) => Err(other("a record", offset, &e)),
+                (Err(Stop::TooMuch), _) => Err(problem(offset, TOO_MUCH)),
+                (Err(Stop::Unusual), Ok(record)) => {
+                    from_json_record(&mut reader, record, start, self.base).map_err(|e| problem(offset, e))
+                }
+            };
+            if let Ok(record) = &read {
+                self.given.push((record.record_id, record.written));
+            }
+            visit(read);
+        }
+    }
+
+    /// Looks for records where no live ones are. What is still live, or was found already, is not told twice.
+    fn carve(&self, bytes: &[u8], visit: &mut dyn FnMut(Result<EvtxRecord, FormatError>)) {
+        let mut reader = Reader::new(bytes);
+        let mut seen: Option<HashSet<_>> = None;
+        let mut live = self.spans.iter().copied().peekable();
+        let mut lost = (0u32, 0);
+        let mut at = CHUNK_HEADER_SIZE;
+        while let Some(start) = find_signature(bytes, at) {
+            while live.next_if(|(_, end)| *end <= start).is_some() {}
+            let limit = match live.peek() {
+                Some((first, end)) if *first <= start => {
+                    at = *end;
+                    continue;
+                }
+                next => next.map_or(self.available, |(first, _)| *first),
+            };
+            at = start.saturating_add(1);
+            let Some(end) = record_end(bytes, start).filter(|end| *end <= limit) else { continue };
+            match read_record(&mut reader, start, end, self.base, true) {
+                Ok(record) => {
+                    at = end;
+                    let seen = seen.get_or_insert_with(|| self.given.iter().copied().collect());
+                    if seen.insert((record.record_id, record.written)) {
+                        visit(Ok(record));
+                    }
+                }
+                Err(_) => lost = (lost.0.saturating_add(1), if lost.0 == 0 { start } else { lost.1 }),
+            }
+        }
+        if let (count @ 1.., first) = lost {
+            let offset = self.base.saturating_add(first as u64);
+            visit(Err(problem(offset, format!("{count} record(s) in unused space can't be read any more"))));
+        }
+    }
+
+    fn took(&mut self, start: usize, end: usize) {
+        self.end = end;
+        match self.spans.last_mut() {
+            Some((_, last)) if *last == start => *last = end,
+            _ => self.spans.push((start, end)),
         }
     }
 }
@@ -454,60 +511,6 @@ fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
     Some(u64::from_le_bytes(*bytes.get(at..)?.first_chunk()?))
 }
 
-/// Reads what can be read of any chunk with the crate's walk, and leaves out what was given already.
-fn read_disorderly(
-    chunk: &mut EvtxChunk<'_>,
-    base: u64,
-    given: &mut Given,
-    visit: &mut dyn FnMut(Result<EvtxRecord, FormatError>),
-) {
-    let bytes = chunk.data;
-    let mut reader = Reader::new(bytes);
-    let mut recovered = Vec::new();
-    for record in chunk.iter() {
-        let record = match record {
-            Ok(record) => record,
-            Err(e) => {
-                let at = match &e {
-                    EvtxError::FailedToReadRecordAt { offset, .. } => usize::try_from(*offset).unwrap_or(given.end),
-                    EvtxError::FailedToParseRecord { record_id, .. } => find_record(bytes, given.end, *record_id),
-                    _ => given.end,
-                };
-                if at >= given.end {
-                    visit(Err(other("a record", base.saturating_add(at as u64), &e)));
-                    given.end = at.saturating_add(RECORD_SIGNATURE.len());
-                }
-                continue;
-            }
-        };
-        let start = usize::try_from(record.binxml_offset).unwrap_or(0).saturating_sub(RECORD_HEADER_SIZE);
-        let end = start.saturating_add(record.binxml_size as usize).saturating_add(RECORD_HEADER_SIZE + 4);
-        if !record.recovered {
-            if start < given.end {
-                continue;
-            }
-            given.end = end;
-        }
-        let read = match read_record(&mut reader, start, end, base, record.recovered) {
-            Ok(record) => Ok(record),
-            Err(Stop::TooMuch) => Err(TOO_MUCH.to_owned()),
-            Err(Stop::Unusual) => from_json_record(&mut reader, record, start, base),
-        };
-        match read {
-            Ok(record) if record.recovered => recovered.push(record),
-            Ok(record) => {
-                given.records.push((record.record_id, record.written));
-                visit(Ok(record));
-            }
-            Err(problem) => {
-                let offset = base.saturating_add(start as u64);
-                visit(Err(FormatError::Other { what: "a record", offset, problem }));
-            }
-        }
-    }
-    give_recovered(recovered, given, visit);
-}
-
 /// Offset in the chunk of the record with that id, at or behind a place; that place if there is none.
 fn find_record(bytes: &[u8], from: usize, id: u64) -> usize {
     let rest = bytes.get(from..).unwrap_or_default();
@@ -525,6 +528,10 @@ fn other(what: &'static str, offset: u64, error: &dyn std::error::Error) -> Form
         source = cause.source();
     }
     FormatError::Other { what, offset, problem }
+}
+
+fn problem(offset: u64, problem: impl Into<String>) -> FormatError {
+    FormatError::Other { what: "a record", offset, problem: problem.into() }
 }
 
 fn unreadable(what: &'static str, offset: u64, error: &std::io::Error) -> FormatError {
@@ -666,6 +673,444 @@ fn from_json(json: &serde_json::Value) -> Value {
                 }
             }
             Value::Map(map)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every type of value; made by `testdata/make/event_log.py` and read by evtxexport and evtx_dump.
+    const VALUES: &[u8] = include_bytes!("../../../../testdata/artifacts/event_log/values.evtx");
+    /// Records 1000 to 1119 in two chunks, 111 in the first.
+    const CHUNKS: &[u8] = include_bytes!("../../../../testdata/artifacts/event_log/chunks.evtx");
+
+    fn read(data: &[u8]) -> (Vec<EvtxRecord>, Vec<FormatError>) {
+        let data = data.to_vec();
+        let (mut records, mut errors) = (Vec::new(), Vec::new());
+        if let Ok(file) = EvtxFile::open(&data) {
+            errors.extend(file.problems().iter().cloned());
+            file.records(0..u64::MAX, &mut |result| match result {
+                Ok(record) => records.push(record),
+                Err(error) => errors.push(error),
+            });
+        }
+        (records, errors)
+    }
+
+    fn ids(records: &[EvtxRecord], recovered: bool) -> Vec<u64> {
+        records.iter().filter(|r| r.recovered == recovered).map(|r| r.record_id).collect()
+    }
+
+    fn put(data: &mut [u8], at: usize, bytes: &[u8]) {
+        data[at..at + bytes.len()].copy_from_slice(bytes);
+    }
+
+    /// Offset of the n-th record of a log's first chunk in the file.
+    fn place(data: &[u8], n: usize) -> usize {
+        (0..n).fold(0x1200, |at, _| at + u32_at(data, at + 4).unwrap() as usize)
+    }
+
+    /// Witness: `evtx_dump 0.15.1 -o jsonl`; `evtxexport 20181227` gives the same but for negative numbers, which it
+    /// misprints, and its own forms of hex and floats.
+    #[test]
+    fn every_type_of_value() {
+        let (records, errors) = read(VALUES);
+        assert_eq!(errors, []);
+        assert_eq!(ids(&records, false), [1, 2, 3, 4, 5, 6]);
+        let logon = &records[0];
+        assert_eq!(logon.offset, 0x1200);
+        assert_eq!(logon.event_id, Some(4624));
+        assert_eq!(logon.provider_guid.as_deref(), Some("{54849625-5478-4994-a5ba-3e3b0328c30d}"));
+        assert_eq!(logon.keywords.as_deref(), Some("0x8020000000000000"));
+        assert_eq!((logon.version, logon.level, logon.task, logon.opcode), (Some(2), Some(0), Some(12544), Some(0)));
+        assert_eq!((logon.process_id, logon.thread_id, logon.qualifiers), (Some(640), Some(700), None));
+        assert_eq!((&logon.user_sid, &logon.activity_id), (&None, &None));
+        assert_eq!(logon.time_created.unwrap().to_string(), "2020-08-26T05:09:33.5046471Z");
+        assert_eq!(logon.written, logon.time_created);
+        let Some(Value::Map(data)) = &logon.data else { panic!("no EventData") };
+        let text: Vec<_> = data.iter().map(|(name, value)| (name.as_str(), value.to_string())).collect();
+        let expected = [
+            ("TargetUserName", "clippy"),
+            ("TargetDomainName", "DESKTOP-FIXTURE"),
+            ("TargetLogonId", "0x3e7"),
+            ("LogonType", "2"),
+            ("LogonGuid", "{00000001-0002-0003-0405-060708090a0b}"),
+            ("TargetUserSid", "S-1-5-21-1004336348-1177238915-682003330-1001"),
+            ("Time", "2020-08-26T05:09:33.5046471Z"),
+            ("Clock", "2020-08-26T05:09:33.5040000Z"),
+            ("Bytes", "01abff"),
+            ("Yes", "true"),
+            ("No", "false"),
+            ("Minus64", "-5"),
+            ("Minus8", "-1"),
+            ("Minus16", "-3"),
+            ("Minus32", "-4"),
+            ("Plus8", "255"),
+            ("Plus16", "65535"),
+            ("Plus64", "18446744073709551615"),
+            ("Real32", "1.5"),
+            ("Real64", "2.25"),
+            ("Hex32", "0x1f4"),
+            ("Pointer32", "0x7ffe0000"),
+            ("Pointer64", "0x7ff612340000"),
+            ("Nothing", ""),
+            ("Ansi", "café"),
+            ("Empty", ""),
+            ("Many", "a; ; c,d"),
+            ("Twice", "1; 2"),
+            ("Again", "x"),
+            ("Other", "y"),
+            ("Again_1", "z"),
+            ("Signs", "<&>\"' é 天 😀"),
+        ];
+        assert_eq!(text, expected.map(|(name, value)| (name, value.to_owned())));
+        let get = |name| logon.data.as_ref().unwrap().get(name).unwrap();
+        assert_eq!(get("LogonType"), &Value::Number(2));
+        assert_eq!(get("Minus64"), &Value::Signed(-5));
+        assert_eq!(get("Bytes"), &Value::Bytes(vec![1, 0xab, 0xff]));
+        assert_eq!(get("Yes"), &Value::Bool(true));
+        assert_eq!(get("Time"), &Value::Time(logon.time_created.unwrap()));
+        assert_eq!((get("Nothing"), get("Empty")), (&Value::Null, &Value::from("")));
+    }
+
+    #[test]
+    fn the_other_shapes_of_records() {
+        let (records, _) = read(VALUES);
+        let service = &records[1];
+        assert_eq!((service.event_id, service.qualifiers), (Some(7045), Some(16384)));
+        assert_eq!(service.event_source_name.as_deref(), Some("Service Control Manager"));
+        assert_eq!(service.user_sid.as_deref(), Some("S-1-5-18"));
+        assert_eq!(service.activity_id.as_deref(), Some("{11111111-2222-3333-4444-555555555555}"));
+
+        let classic = records[2].data.as_ref().unwrap();
+        assert_eq!(classic.get("Data"), Some(&Value::List(vec!["one".into(), "two".into()])));
+        assert_eq!(classic.get("Binary"), Some(&Value::Bytes(b"abc".to_vec())));
+
+        let cleared = &records[3];
+        assert_eq!((cleared.data.as_ref(), cleared.user_data_name.as_deref()), (None, Some("LogFileCleared")));
+        let user_data = cleared.user_data.as_ref().unwrap();
+        assert_eq!(user_data.get("SubjectUserName"), Some(&Value::from("clippy")));
+        assert_eq!(user_data.get("Inner").unwrap().get("Deep"), Some(&Value::from("1")));
+
+        // plaso and EvtxECmd lose such records.
+        assert_eq!((records[4].event_id, records[4].level), (Some(1116), None));
+        assert_eq!((records[5].event_id, records[5].level, records[5].data.as_ref()), (None, None, None));
+    }
+
+    #[test]
+    fn ranges_of_chunks_make_up_the_whole() {
+        let data = CHUNKS.to_vec();
+        let file = EvtxFile::open(&data).unwrap();
+        assert_eq!(file.chunks(), 2);
+        assert_eq!(file.header().map(|h| (h.version, h.next_record_id, h.dirty)), Some(((3, 1), 1120, false)));
+        let mut found = Vec::new();
+        for range in [1..2, 0..1, 2..9] {
+            file.records(range, &mut |r| found.push(r.unwrap().record_id));
+        }
+        assert_eq!(found, (1111..1120).chain(1000..1111).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_log_without_its_file_header() {
+        let (whole, _) = read(CHUNKS);
+        let mut zeroed = CHUNKS.to_vec();
+        zeroed[..4096].fill(0);
+        let (records, errors) = read(&zeroed);
+        assert_eq!(records, whole);
+        assert!(matches!(errors[..], [FormatError::Signature { offset: 0, .. }]), "{errors:?}");
+        // Carved from a disk: sectors in front, header cut off.
+        let carved = [vec![0xaa; 1536], CHUNKS[4096..].to_vec()].concat();
+        let (records, _) = read(&carved);
+        assert_eq!(ids(&records, false), ids(&whole, false));
+        assert_eq!(records[0].offset, 1536 + 512);
+        let mut bad = CHUNKS.to_vec();
+        bad[16] ^= 1;
+        let (records, errors) = read(&bad);
+        assert_eq!(records, whole);
+        assert!(matches!(errors[..], [FormatError::Checksum { offset: 0, .. }]), "{errors:?}");
+        assert_eq!(read(b"ElfFile\0").0, []);
+        assert!(EvtxFile::open(&b"no log".to_vec()).is_err());
+    }
+
+    #[test]
+    fn a_cut_chunk_keeps_its_records() {
+        let cut = place(CHUNKS, 40) + 100;
+        let (records, errors) = read(&CHUNKS[..cut]);
+        assert_eq!(ids(&records, false), (1000..1040).collect::<Vec<_>>());
+        let last = errors.last().unwrap();
+        assert!(matches!(last, FormatError::Short { offset: 0x1000, .. }), "{errors:?}");
+        assert!(errors.iter().any(|e| e.offset() == place(CHUNKS, 40) as u64), "the cut record is named: {errors:?}");
+    }
+
+    #[test]
+    fn a_bad_checksum_is_told_and_the_records_are_read() {
+        let mut data = CHUNKS.to_vec();
+        // A letter in a text of the first record.
+        let at = place(&data, 1) - 20;
+        data[at] ^= 1;
+        let (records, errors) = read(&data);
+        assert_eq!(records.len(), 120);
+        assert!(matches!(errors[..], [FormatError::Checksum { offset: 0x1000, .. }]), "{errors:?}");
+    }
+
+    #[test]
+    fn a_damaged_record_does_not_take_others_along() {
+        let mut data = CHUNKS.to_vec();
+        let at = place(&data, 30);
+        data[at] = 0;
+        let (records, errors) = read(&data);
+        assert_eq!(ids(&records, false), (1000..1120).filter(|id| *id != 1030).collect::<Vec<_>>());
+        assert!(errors.iter().any(|e| e.offset() == at as u64), "{errors:?}");
+    }
+
+    #[test]
+    fn a_chunk_without_its_signature_is_carved() {
+        let mut data = CHUNKS.to_vec();
+        put(&mut data, 0x1000, &[0; 8]);
+        let (records, errors) = read(&data);
+        assert_eq!(ids(&records, true), (1000..1111).collect::<Vec<_>>());
+        assert_eq!(ids(&records, false), (1111..1120).collect::<Vec<_>>());
+        assert!(matches!(errors[..], [FormatError::Signature { offset: 0x1000, .. }]), "{errors:?}");
+        // The records themselves are what they were.
+        let (whole, _) = read(CHUNKS);
+        assert!(records.iter().zip(&whole).all(|(a, b)| *a == EvtxRecord { recovered: a.recovered, ..b.clone() }));
+    }
+
+    /// Ends the records of the first chunk before record `n`, as a cleared log does.
+    fn cleared(n: usize) -> Vec<u8> {
+        let mut data = CHUNKS.to_vec();
+        let end = place(&data, n) - 0x1000;
+        put(&mut data, 0x1000 + 32, &(1000 + n as u64 - 1).to_le_bytes());
+        put(&mut data, 0x1000 + 48, &(end as u32).to_le_bytes());
+        data
+    }
+
+    #[test]
+    fn records_in_unused_space_are_recovered() {
+        let (records, _) = read(&cleared(100));
+        assert_eq!(ids(&records, false), (1000..1100).chain(1111..1120).collect::<Vec<_>>());
+        assert_eq!(ids(&records, true), (1100..1111).collect::<Vec<_>>());
+        assert!(records.iter().all(|r| !r.damaged && r.data.is_some()));
+    }
+
+    #[test]
+    fn a_recovered_record_that_is_still_live_is_not_told_twice() {
+        let mut data = cleared(100);
+        // Over the first record in unused space goes a copy of a live one of the same length.
+        let (from, to) = (place(CHUNKS, 50), place(CHUNKS, 100));
+        let copy = CHUNKS[from..place(CHUNKS, 51)].to_vec();
+        assert_eq!(copy.len(), place(CHUNKS, 101) - to);
+        put(&mut data, to, &copy);
+        let (records, _) = read(&data);
+        assert_eq!(ids(&records, true), (1101..1111).collect::<Vec<_>>());
+    }
+
+    /// Another template in the place of the record's own would give its values wrong names.
+    #[test]
+    fn a_record_whose_template_is_gone_keeps_its_values() {
+        let mut data = cleared(100);
+        // The first four bytes of the GUID of the first template, which stands in the first record.
+        let guid = 0x1200 + 24 + 4 + 10 + 4;
+        data[guid] ^= 1;
+        let (records, _) = read(&data);
+        let lost = records.iter().find(|r| r.record_id == 1105).unwrap();
+        assert!(lost.recovered && lost.damaged);
+        assert_eq!((lost.provider.as_deref(), lost.event_id), (None, None));
+        // EventData has a template of its own, which is whole.
+        let name = lost.data.as_ref().and_then(|d| d.get("NewProcessName"));
+        assert_eq!(name, Some(&Value::from("C:\\Program Files\\Fixture\\0105.exe")));
+        let Some(Value::List(values)) = lost.rest.as_ref().and_then(|r| r.get("values")) else { panic!("{lost:?}") };
+        assert!(values.contains(&Value::Number(4688)) && values.contains(&"DESKTOP-FIXTURE".into()));
+    }
+
+    #[test]
+    fn data_whose_element_name_is_gone_stay_data() {
+        let mut data = cleared(100);
+        let name: Vec<u8> = "EventData".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let at = data.windows(name.len()).position(|w| w == name).unwrap();
+        put(&mut data, at, &[b'?'; 18]);
+        let (records, _) = read(&data);
+        let record = records.iter().find(|r| r.record_id == 1105).unwrap();
+        assert!(record.damaged && record.provider.is_some());
+        let name = record.data.as_ref().and_then(|d| d.get("NewProcessName"));
+        assert_eq!(name, Some(&Value::from("C:\\Program Files\\Fixture\\0105.exe")));
+    }
+
+    /// The crate's walk and its JSON against our own reading: two readers of the same bytes.
+    #[test]
+    fn both_ways_give_the_same() {
+        for log in [VALUES, CHUNKS] {
+            let (ours, _) = read(log);
+            for (i, bytes) in log[4096..].chunks(CHUNK_SIZE as usize).enumerate() {
+                let base = 4096 + i as u64 * CHUNK_SIZE;
+                let ours: Vec<_> = ours.iter().filter(|r| (r.offset - 4096) / CHUNK_SIZE == i as u64).collect();
+                let mut data = EvtxChunkData::new(bytes.to_vec(), true).unwrap();
+                let mut walked = Vec::new();
+                let mut chunk = data.parse(Arc::new(ParserSettings::new())).unwrap();
+                let (available, end) = (bytes.len(), CHUNK_HEADER_SIZE);
+                let mut walk = Walk { base, available, end, spans: Vec::new(), given: Vec::new() };
+                walk.disorderly(&mut chunk, &mut |r| walked.push(r.unwrap()));
+                assert_eq!(walked.iter().collect::<Vec<_>>(), ours);
+                let mut reader = Reader::new(bytes);
+                for (record, ours) in chunk.iter().zip(ours) {
+                    let record = record.unwrap();
+                    let start = record.binxml_offset as usize - RECORD_HEADER_SIZE;
+                    let json = from_json_record(&mut reader, record, start, base).unwrap();
+                    let text = |r: &EvtxRecord| format!("{:?}{:?}", r.data, r.user_data);
+                    let plain = |r: EvtxRecord| EvtxRecord { data: None, user_data: None, ..r };
+                    assert_eq!(plain(json.clone()), plain(ours.clone()));
+                    if log == CHUNKS {
+                        assert_eq!(text(&json), text(ours));
+                    }
+                }
+            }
+        }
+    }
+
+    /// A log with one record of this BinXml, and names and templates at offsets that the BinXml itself fills.
+    fn log_of(binxml: &[u8]) -> Vec<u8> {
+        let mut data = VALUES[..4096].to_vec();
+        let mut chunk = vec![0; CHUNK_SIZE as usize];
+        let size = 28 + binxml.len();
+        put(&mut chunk, 0, CHUNK_SIGNATURE);
+        put(&mut chunk, 32, &1u64.to_le_bytes());
+        put(&mut chunk, 48, &(512 + size as u32).to_le_bytes());
+        put(&mut chunk, 120, &4u32.to_le_bytes()); // no checksums
+        put(&mut chunk, 512, RECORD_SIGNATURE);
+        put(&mut chunk, 516, &(size as u32).to_le_bytes());
+        put(&mut chunk, 520, &1u64.to_le_bytes());
+        put(&mut chunk, 528, &132_000_000_000_000_000u64.to_le_bytes());
+        put(&mut chunk, 536, binxml);
+        put(&mut chunk, 508 + size, &(size as u32).to_le_bytes());
+        data.extend(chunk);
+        data
+    }
+
+    /// An element's start with its name in place; `at` is where it will stand in the chunk.
+    fn open(at: usize, name: &str) -> Vec<u8> {
+        let mut bytes = vec![0x01, 0xff, 0xff, 0, 0, 0, 0];
+        let hash = name.encode_utf16().fold(0u32, |h, u| h.wrapping_mul(65599).wrapping_add(u.into())) as u16;
+        bytes.extend((at as u32 + 11).to_le_bytes());
+        bytes.extend([0; 4]);
+        bytes.extend(hash.to_le_bytes());
+        bytes.extend((name.len() as u16).to_le_bytes());
+        bytes.extend(name.encode_utf16().flat_map(u16::to_le_bytes));
+        bytes.extend([0; 2]);
+        bytes
+    }
+
+    /// Fragment header, template instance with its definition: `Event` that holds `content`.
+    fn with_template(content: &[u8]) -> Vec<u8> {
+        let start = 536;
+        let mut body = vec![0x0f, 1, 1, 0];
+        body.extend(open(start + 14 + 24 + 4, "Event"));
+        body.push(0x02);
+        body.extend(content);
+        body.extend([0x04, 0x00]);
+        let mut bytes = vec![0x0f, 1, 1, 0, 0x0c, 1, 7, 0, 0, 0];
+        bytes.extend((start as u32 + 14).to_le_bytes());
+        bytes.extend([0; 4]);
+        bytes.extend([7; 1]);
+        bytes.extend([0; 15]);
+        bytes.extend((body.len() as u32).to_le_bytes());
+        bytes.extend(body);
+        bytes
+    }
+
+    #[test]
+    fn a_template_that_nests_itself_ends() {
+        // <Event>%0</Event>, where %0 is an instance of the same template, and so on 2,000 times.
+        let mut inner = Vec::new();
+        for _ in 0..2000 {
+            let mut level = vec![0x0c, 1, 7, 0, 0, 0];
+            level.extend(550u32.to_le_bytes());
+            level.extend(1u32.to_le_bytes());
+            level.extend((inner.len() as u16).to_le_bytes());
+            level.extend([0x21, 0]);
+            level.extend(&inner);
+            inner = level;
+        }
+        let mut binxml = with_template(&[0x0d, 0, 0, 0x21]);
+        binxml.extend(1u32.to_le_bytes());
+        binxml.extend((inner.len() as u16).to_le_bytes());
+        binxml.extend([0x21, 0]);
+        binxml.extend(inner);
+        binxml.push(0);
+        let (records, errors) = read(&log_of(&binxml));
+        assert_eq!((records.len(), errors.len()), (0, 1), "{errors:?}");
+    }
+
+    #[test]
+    fn elements_nested_too_deep_end() {
+        let mut content = Vec::new();
+        for _ in 0..5000 {
+            content.extend([0x01, 0xff, 0xff, 0, 0, 0, 0]);
+            content.extend(589u32.to_le_bytes());
+            content.push(0x02);
+        }
+        let mut binxml = with_template(&content);
+        binxml.extend(0u32.to_le_bytes());
+        binxml.push(0);
+        let (records, errors) = read(&log_of(&binxml));
+        assert_eq!((records.len(), errors.len()), (0, 1), "{errors:?}");
+    }
+
+    /// 9,000 times the same value of 20 KB would be 180 MB out of a chunk of 64 KB.
+    #[test]
+    fn a_value_placed_thousands_of_times_is_refused() {
+        let value = vec![b'A', 0].repeat(10_000);
+        let mut binxml = with_template(&[0x0d, 0, 0, 0x01].repeat(9_000));
+        binxml.extend(1u32.to_le_bytes());
+        binxml.extend((value.len() as u16).to_le_bytes());
+        binxml.extend([0x01, 0]);
+        binxml.extend(value);
+        binxml.push(0);
+        let (records, errors) = read(&log_of(&binxml));
+        assert_eq!((records.len(), errors.len()), (0, 1), "{errors:?}");
+    }
+
+    /// The same bytes without the bomb are a record: the tests above fail for the reason that they name.
+    #[test]
+    fn a_made_record_is_read() {
+        let at = 536 + 14 + 24 + 4 + 11 + 20 + 1;
+        let mut content = open(at, "EventData");
+        content.push(0x02);
+        let data_at = at + content.len();
+        content.extend(open(data_at, "Data"));
+        content.extend([0x02, 0x0d, 0, 0, 0x01, 0x04, 0x04]);
+        let mut binxml = with_template(&content);
+        binxml.extend(1u32.to_le_bytes());
+        binxml.extend([4, 0, 0x01, 0, b'h', 0, b'i', 0, 0]);
+        let (records, errors) = read(&log_of(&binxml));
+        assert_eq!(errors, []);
+        let data = records[0].data.as_ref().unwrap();
+        assert_eq!(data.get("Data"), Some(&Value::List(vec!["hi".into()])));
+    }
+
+    /// Cuts and flips: no panic, no hang, and never more records than bytes could hold.
+    #[test]
+    fn damage() {
+        let mut state = 0x9e37_79b9_7f4a_7c15u64;
+        let mut random = |below: usize| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            (state % below as u64) as usize
+        };
+        let used = 4096 + u32_at(VALUES, 0x1000 + 48).unwrap() as usize;
+        for round in 0..1500 {
+            let mut data = VALUES.to_vec();
+            for _ in 0..=random(6) {
+                let at = if round % 3 == 0 { random(0x1200) } else { 0x1200 + random(used - 0x1200) };
+                data[at] = if round % 2 == 0 { random(256) as u8 } else { data[at] ^ (1 << random(8)) };
+            }
+            if round % 10 == 0 {
+                data.truncate(random(VALUES.len()));
+            }
+            let (records, _) = read(&data);
+            assert!(records.len() < 64);
         }
     }
 }
