@@ -628,3 +628,254 @@ fn coverage_share(coverage: &Coverage, policy: &VerdictPolicy) -> (f64, Vec<Cove
     }
     (if of > 0.0 { sum / of } else { 0.0 }, lines)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::detect::RuleSet;
+    use crate::model::{ArtifactCoverage, Evidence, Level, Locator, Meaning, RuleInfo};
+
+    /// A finding as one line says it: stage class weight group, time, state, artifact, user and a field.
+    struct Make {
+        name: &'static str,
+        stage: Stage,
+        class: EvidenceClass,
+        weight: u32,
+        group: &'static str,
+        time: &'static str,
+        state: State,
+        artifact: &'static str,
+        user: Option<&'static str>,
+        path: &'static str,
+    }
+
+    fn base(name: &'static str, stage: Stage, class: EvidenceClass, weight: u32) -> Make {
+        Make {
+            name,
+            stage,
+            class,
+            weight,
+            group: name,
+            time: "2020-08-26T05:00:00Z",
+            state: State::Live,
+            artifact: "a",
+            user: None,
+            path: "",
+        }
+    }
+
+    fn make(m: &Make, change: impl Fn(&mut RuleInfo)) -> Finding {
+        let mut info = RuleInfo {
+            id: m.name.to_owned(),
+            name: Some(m.name.to_owned()),
+            title: m.name.to_owned(),
+            title_ja: None,
+            description: String::new(),
+            status: "test".to_owned(),
+            level: Level::High,
+            tags: Vec::new(),
+            false_positives: Vec::new(),
+            references: Vec::new(),
+            stage: Some(m.stage),
+            weight: m.weight,
+            class: Some(m.class),
+            group: Some(m.group.to_owned()),
+            periods: Vec::new(),
+            time_meaning: None,
+            reached: None,
+            shows: None,
+            near: None,
+            file: String::new(),
+        };
+        change(&mut info);
+        let time = Timestamp::parse(m.time);
+        let evidence = Evidence {
+            time,
+            meaning: Meaning::LOGGED,
+            event: "e",
+            artifact: m.artifact,
+            state: m.state,
+            user: m.user.map(str::to_owned),
+            locator: Arc::new(Locator::default()),
+            offset: None,
+            message: String::new(),
+            fields: vec![("f".to_owned(), m.path.to_owned())],
+        };
+        Finding { rule: Arc::new(info), weight: m.weight, outcome: None, time, evidence: vec![evidence], count: 1 }
+    }
+
+    fn plain(m: &Make) -> Finding {
+        make(m, |_| {})
+    }
+
+    fn policy() -> VerdictPolicy {
+        RuleSet::empty().unwrap().policy().clone()
+    }
+
+    fn covered(all: bool) -> Coverage {
+        let mut coverage = Coverage::default();
+        for name in ["mft", "usn", "run_keys", "event_log", "prefetch", "lnk_files"] {
+            let found = u64::from(all);
+            *coverage.of(name) = ArtifactCoverage { found, complete: found, ..ArtifactCoverage::default() };
+        }
+        coverage
+    }
+
+    fn conclusion(findings: &[Finding], all: bool) -> (Conclusion, f64) {
+        let verdict = judge(findings, &covered(all), &policy());
+        (verdict.conclusion, verdict.score)
+    }
+
+    use EvidenceClass::{D, M, S, W};
+    use Stage::{Av, Delivery, Execution, Install, Persistence};
+
+    /// Expected values follow section "verdict" of `verdict.yaml`, worked out by hand.
+    #[test]
+    fn conclusions() {
+        let d = || plain(&base("D", Install, D, 70));
+        let s = |name, stage, weight| plain(&base(name, stage, S, weight));
+        let w = || plain(&base("W", Delivery, W, 5));
+        for (findings, all, expected, score) in [
+            (vec![], true, Conclusion::NotDetected, 0.0),
+            (vec![], false, Conclusion::Inconclusive, 0.0),
+            (vec![w()], true, Conclusion::NotDetected, 5.0),
+            (vec![w()], false, Conclusion::Inconclusive, 5.0),
+            (vec![plain(&base("M", Persistence, M, 15))], true, Conclusion::NotDetected, 15.0),
+            (vec![s("S", Execution, 20)], true, Conclusion::Suspicious, 20.0),
+            (vec![s("S", Execution, 20)], false, Conclusion::Suspicious, 20.0),
+            (vec![d()], true, Conclusion::Suspicious, 70.0),
+            (vec![d(), w()], true, Conclusion::Suspicious, 75.0),
+            (vec![d(), s("S", Execution, 35)], true, Conclusion::Confirmed, 105.0),
+            (vec![s("A", Execution, 35), s("B", Persistence, 60)], true, Conclusion::Likely, 95.0),
+            (vec![s("A", Execution, 70), s("B", Execution, 70)], true, Conclusion::Suspicious, 70.0),
+        ] {
+            let names: Vec<_> = findings.iter().map(|f| f.rule.id.clone()).collect();
+            assert_eq!(conclusion(&findings, all), (expected, score), "{names:?}");
+        }
+        // 45 (delivery, cut) + 35 + 60 = 140 and the chain's 15; three stages, a strong hit in persistence.
+        let three = [s("A", Delivery, 55), s("B", Execution, 35), s("C", Persistence, 60)];
+        assert_eq!(conclusion(&three, true), (Conclusion::Confirmed, 155.0));
+    }
+
+    #[test]
+    fn the_state_of_the_evidence_and_the_period_count() {
+        let mut deleted = base("X", Install, D, 70);
+        deleted.state = State::Carved;
+        let other = plain(&base("Y", Execution, M, 15));
+        let verdict = judge(&[plain(&deleted), other], &covered(true), &policy());
+        assert_eq!(verdict.points[0].points, 42.0, "70 × 0.6");
+        assert_ne!(verdict.conclusion, Conclusion::Confirmed, "a definitive hit needs a confidence of 0.8");
+        for (from, until, factor) in
+            [("2020-08-01", "2020-09-01", 1.0), ("2020-09-01", "2021-01-01", 0.8), ("2022-01-01", "2023-01-01", 0.5)]
+        {
+            let period = Period { from: Timestamp::parse(from), until: Timestamp::parse(until) };
+            let finding = make(&base("X", Install, S, 40), |i| i.periods = vec![period]);
+            let verdict = judge(&[finding], &covered(true), &policy());
+            assert_eq!((verdict.points[0].period, verdict.points[0].points), (factor, 40.0 * factor), "{from}");
+        }
+    }
+
+    /// Every finding is there with its reason, whether it counts or not.
+    #[test]
+    fn one_fact_counts_once_and_every_point_is_explained() {
+        let mut a = base("A", Persistence, S, 60);
+        let mut b = base("B", Persistence, S, 45);
+        (a.group, b.group) = ("run", "run");
+        let context = make(&base("C", Stage::Antiforensics, M, 15), |i| i.near = Some(Near { before: 0, after: DAY }));
+        let far = make(&Make { time: "2021-08-26T05:00:00Z", ..base("F", Stage::Antiforensics, M, 15) }, |i| {
+            i.near = Some(Near { before: 0, after: DAY })
+        });
+        let verdict = judge(&[plain(&b), plain(&a), context, far], &covered(true), &policy());
+        let point = |name: &str| verdict.points.iter().find(|p| p.rule == name).unwrap();
+        assert!(point("A").counted && !point("B").counted && point("C").counted && !point("F").counted);
+        assert!(point("A").why.contains("60 × 1 (evidence in use)"), "{}", point("A").why);
+        assert!(point("B").why.contains("support: in the group 'run' the heavier A counts"));
+        assert!(point("C").why.contains("it lies near"));
+        assert!(point("F").why.contains("left out"));
+        assert_eq!(verdict.score, 75.0);
+        let sum: f64 =
+            verdict.stages.iter().map(|s| s.score).sum::<f64>() + verdict.bonuses.iter().map(|b| b.points).sum::<f64>();
+        assert_eq!(sum, verdict.score, "the parts make the sum");
+    }
+
+    #[test]
+    fn bonuses() {
+        let at = |name, stage, time, artifact, user, path| {
+            plain(&Make { time, artifact, user, path, ..base(name, stage, S, 10) })
+        };
+        let path = r"C:\Users\a\AppData\Local\x\y.dll";
+        let quoted = r#"regsvr32.exe /s "c:\users\a\appdata\local\X\Y.dll""#;
+        let findings = [
+            at("E", Execution, "2020-08-26T05:10:00Z", "event_log", Some("a"), quoted),
+            at("D", Delivery, "2020-08-26T05:00:00Z", "mft", Some("a"), path),
+            at("I", Install, "2020-08-26T05:20:00Z", "prefetch", Some("b"), path),
+        ];
+        let verdict = judge(&findings, &covered(true), &policy());
+        let names: Vec<_> = verdict.bonuses.iter().map(|b| (b.name.as_str(), b.points)).collect();
+        assert_eq!(names, [("chain", 15.0), ("same_path", 10.0), ("second_user", 5.0)]);
+        assert_eq!(verdict.bonuses[0].findings, [1, 0, 2]);
+        assert_eq!(verdict.users, ["a", "b"]);
+        let late = at("I", Install, "2020-08-26T05:31:00Z", "prefetch", Some("SYSTEM"), r"C:\Windows\System32\cmd.exe");
+        let verdict = judge(&[findings[0].clone(), findings[1].clone(), late], &covered(true), &policy());
+        assert!(verdict.bonuses.is_empty(), "{:?}", verdict.bonuses);
+    }
+
+    #[test]
+    fn blocked_is_not_infected() {
+        let mut stopped = plain(&base("AV", Av, S, 20));
+        stopped.outcome = Some("blocked".to_owned());
+        let document = plain(&base("DEL", Delivery, S, 60));
+        let verdict = judge(&[stopped.clone(), document.clone()], &covered(true), &policy());
+        assert_eq!((verdict.conclusion, verdict.state), (Conclusion::Suspicious, HostState::Blocked));
+        let ran = plain(&base("EXE", Execution, S, 50));
+        let verdict = judge(&[stopped, document, ran], &covered(true), &policy());
+        assert_eq!(verdict.conclusion, Conclusion::Likely);
+        assert_ne!(verdict.state, HostState::Blocked);
+    }
+
+    #[test]
+    fn state_reached_and_window() {
+        let autorun = make(&base("RUN", Persistence, S, 60), |i| i.shows = Some(Shows::Autorun));
+        let file = make(&base("FILE", Install, S, 35), |i| i.shows = Some(Shows::File));
+        let mut gone = base("FILE", Install, S, 35);
+        gone.state = State::Deleted;
+        let gone = make(&gone, |i| i.shows = Some(Shows::File));
+        let opened = make(&base("DOC", Delivery, M, 15), |i| i.reached = Some("opened".to_owned()));
+        let state = |f: &[Finding]| judge(f, &covered(true), &policy()).state;
+        assert_eq!(state(&[autorun.clone(), file.clone()]), HostState::Active);
+        assert_eq!(state(std::slice::from_ref(&file)), HostState::Dormant);
+        assert_eq!(state(&[gone]), HostState::Removed);
+        assert_eq!(state(&[]), HostState::None);
+        let old = plain(&Make { time: "2019-01-01T00:00:00Z", ..base("OLD", Execution, M, 15) });
+        let end = plain(&Make { time: "2020-08-30T05:00:00Z", ..base("END", Execution, M, 15) });
+        let verdict = judge(&[old, opened, autorun, file, end], &covered(true), &policy());
+        let steps: Vec<_> = verdict.reached.iter().map(|(step, _)| step.as_str()).collect();
+        assert_eq!(steps, ["opened", "executed", "installed", "persistent"]);
+        let window = verdict.window.unwrap();
+        assert_eq!(&window.from.to_string()[..10], "2020-08-26");
+        assert_eq!(&window.until.to_string()[..10], "2020-08-30");
+    }
+
+    #[test]
+    fn coverage_counts_only_what_has_a_parser() {
+        let mut coverage = covered(true);
+        *coverage.of("prefetch") = ArtifactCoverage { found: 4, complete: 2, failed: 2, ..ArtifactCoverage::default() };
+        let verdict = judge(&[], &coverage, &policy());
+        let line = |name: &str| verdict.coverage_lines.iter().find(|l| l.source.starts_with(name)).unwrap();
+        assert_eq!(line("prefetch").read, 0.5);
+        assert_eq!(line("network use").weight, 0.0);
+        // 90 + 90 + 80 + 90 + 70 / 2 + 20 of 440
+        assert!((verdict.coverage - 405.0 / 440.0).abs() < 1e-9, "{}", verdict.coverage);
+    }
+
+    #[test]
+    fn the_same_input_gives_the_same_verdict() {
+        let findings: Vec<_> = (0..50)
+            .map(|i| plain(&base(["A", "B", "C"][i % 3], Stage::ALL[i % 13].0, [S, M, W][i % 3], (i % 40) as u32)))
+            .collect();
+        let first = judge(&findings, &covered(true), &policy());
+        assert!((0..5).all(|_| judge(&findings, &covered(true), &policy()) == first));
+    }
+}

@@ -8,6 +8,7 @@
 //! 2. [`Detector`] takes events in the order of the timeline and gives [`Finding`](crate::model::Finding)s.
 //! 3. [`judge`] weighs findings and coverage and gives a [`Verdict`](crate::model::Verdict), every point explained.
 
+pub mod emocheck;
 mod engine;
 mod error;
 mod example;

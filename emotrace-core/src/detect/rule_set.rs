@@ -39,12 +39,7 @@ impl RuleSet {
     /// # Errors
     /// Mistakes in them; there are none in a release.
     pub fn builtin() -> Result<Self, Vec<RuleError>> {
-        let one = |e: RuleError| vec![e];
-        let mut set = Self {
-            mapping: Mapping::parse("mapping.yaml", MAPPING).map_err(one)?,
-            policy: VerdictPolicy::parse("verdict.yaml", VERDICT).map_err(one)?,
-            ..Self::default()
-        };
+        let mut set = Self::empty()?;
         let mut errors = Vec::new();
         for (name, text) in BUILTIN {
             if let Err(e) = set.add_text(name, text, true) {
@@ -73,7 +68,12 @@ impl RuleSet {
     /// # Errors
     /// Mistakes in the project's mapping or policy.
     pub fn empty() -> Result<Self, Vec<RuleError>> {
-        Ok(Self::builtin()?.clone_without_rules())
+        let one = |e: RuleError| vec![e];
+        Ok(Self {
+            mapping: Mapping::parse("mapping.yaml", MAPPING).map_err(one)?,
+            policy: VerdictPolicy::parse("verdict.yaml", VERDICT).map_err(one)?,
+            ..Self::default()
+        })
     }
 
     /// Values for the placeholder `%name%` in rules that are added from now on.
@@ -328,5 +328,38 @@ mod tests {
         let errors = set.check_own();
         assert_eq!((errors[0].place.line, errors[0].did_you_mean.as_deref()), (5, Some("Arguments")));
         assert_eq!(errors[1].did_you_mean.as_deref(), Some("product windows, category shortcut"));
+    }
+
+    /// Rule files come from anywhere: cut and flipped ones end in an error or a rule, never in a panic.
+    #[test]
+    fn damaged_rules_do_no_harm() {
+        let mut seed = 7u64;
+        let mut dice = |n: usize| {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (seed >> 33) as usize % n.max(1)
+        };
+        let mut set = RuleSet::empty().unwrap();
+        let (mut whole, mut broken) = (0, 0);
+        for _ in 0..2000 {
+            let (_, text) = BUILTIN[dice(BUILTIN.len())];
+            let mut bytes = text.as_bytes().to_vec();
+            for _ in 0..1 + dice(3) {
+                let at = dice(bytes.len());
+                bytes[at] = b" \n:-'\"|[]{}*&!%0a\\"[dice(18)];
+            }
+            if dice(4) == 0 {
+                bytes.truncate(dice(bytes.len()));
+            }
+            let text = String::from_utf8_lossy(&bytes);
+            match set.add_text("damaged.yml", &text, dice(2) == 0) {
+                Ok(()) => whole += 1,
+                Err(e) => {
+                    assert!(!e.message.is_empty());
+                    broken += 1;
+                }
+            }
+            set.rules.clear();
+        }
+        assert!(whole > 100 && broken > 100, "{whole} {broken}");
     }
 }

@@ -208,6 +208,10 @@ fn whole_number(text: &str) -> Option<i64> {
         return i64::from_str_radix(octal, 8).ok().filter(|_| !octal.starts_with(['+', '-']));
     }
     let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    // YAML 1.2 calls `08` the number 8, but a rule that says so means the text.
+    if digits.len() > 1 && digits.starts_with('0') {
+        return None;
+    }
     (!digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit())).then(|| text.parse().ok()).flatten()
 }
 
@@ -217,14 +221,16 @@ mod tests {
 
     #[test]
     fn scalars_and_places() {
-        let docs = parse("a.yml", "a: 1\nb:\n  - x # note\n  - '2'\n  - ~\n  - 2019-09-30\n---\nc: true\n").unwrap();
+        let docs =
+            parse("a.yml", "a: 1\nz: 08\nb:\n  - x # note\n  - '2'\n  - ~\n  - 2019-09-30\n---\nc: true\n").unwrap();
         assert_eq!(docs.len(), 2);
         assert_eq!(docs[0].get("a").unwrap().kind, Kind::Int(1));
+        assert_eq!(docs[0].get("z").unwrap().kind, Kind::Text("08".into()));
         let b = docs[0].get("b").unwrap();
         let kinds: Vec<_> = b.items().iter().map(|n| n.kind.clone()).collect();
         let text = |t: &str| Kind::Text(t.into());
         assert_eq!(kinds, [text("x"), text("2"), Kind::Null, text("2019-09-30")]);
-        assert_eq!(b.items()[1].place, Place { line: 4, column: 5 });
+        assert_eq!(b.items()[1].place, Place { line: 5, column: 5 });
         assert_eq!(docs[1].get("c").unwrap().kind, Kind::Bool(true));
     }
 

@@ -3,6 +3,8 @@
 //! They lie outside this project: `EMOTRACE_CORPUS` names the folder, else `target/corpus` is tried. Where there is none,
 //! every test here is listed as ignored; none counts as passed.
 
+mod detect;
+
 use std::path::{Path, PathBuf};
 
 use libtest_mimic::{Arguments, Trial};
@@ -11,7 +13,7 @@ use libtest_mimic::{Arguments, Trial};
 type Case = (&'static str, fn(&Path));
 
 /// One list per module; a new module adds its line here.
-const CASES: &[&[Case]] = &[];
+const CASES: &[&[Case]] = &[detect::CASES];
 
 fn corpus() -> Option<PathBuf> {
     let place = match std::env::var_os("EMOTRACE_CORPUS") {

@@ -320,3 +320,294 @@ impl Tri {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Descriptor, Field, Kind, Locator, Meaning, Origin, State, Timestamp, Values};
+
+    static RECORD: Descriptor = Descriptor {
+        name: "windows:evtx:record",
+        doc: "",
+        message: "",
+        data_type: None,
+        fields: &[
+            Field::new("event_id", Kind::Number, ""),
+            Field::new("provider", Kind::Text, ""),
+            Field::new("channel", Kind::Text, ""),
+            Field::new("computer", Kind::Text, ""),
+            Field::new("level", Kind::Number, ""),
+            Field::new("record_id", Kind::Number, ""),
+            Field::new("user_sid", Kind::Text, ""),
+            Field::new("data", Kind::Map, ""),
+            Field::new("user_data", Kind::Map, ""),
+        ],
+    };
+    static PREFETCH: Descriptor = Descriptor {
+        name: "windows:prefetch:execution",
+        doc: "",
+        message: "",
+        data_type: None,
+        fields: &[
+            Field::new("executable", Kind::Text, ""),
+            Field::new("executable_path", Kind::Text, ""),
+            Field::new("files", Kind::List, ""),
+        ],
+    };
+
+    fn detector(rules: &[&str]) -> Detector {
+        let mut set = RuleSet::empty().unwrap();
+        for rule in rules {
+            set.add_text("t.yml", rule, false).unwrap();
+        }
+        let schema = Schema { artifacts: Vec::new(), descriptors: vec![&RECORD, &PREFETCH] };
+        Detector::new(&set, &schema).unwrap()
+    }
+
+    fn event(descriptor: &'static Descriptor, seconds: i64, values: Values) -> Event {
+        Event {
+            time: Timestamp::from_unix_seconds(seconds),
+            meaning: Meaning::LOGGED,
+            artifact: "test",
+            descriptor,
+            values,
+            user: None,
+            state: State::Live,
+            origin: Origin { locator: Arc::new(Locator::default()), offset: None },
+        }
+    }
+
+    fn record(channel: &str, id: u64, seconds: i64, data: &[(&str, Value)]) -> Event {
+        let mut values = Values::new();
+        values.set("channel", channel);
+        values.set("event_id", id);
+        values.set("data", Value::Map(data.iter().map(|(k, v)| ((*k).to_owned(), v.clone())).collect()));
+        event(&RECORD, seconds, values)
+    }
+
+    fn process(data: &[(&str, &str)]) -> Event {
+        let data: Vec<_> = data.iter().map(|(k, v)| (*k, Value::from(*v))).collect();
+        record("Microsoft-Windows-Sysmon/Operational", 1, 0, &data)
+    }
+
+    fn rule(detection: &str) -> String {
+        format!("title: T\nid: r\nlogsource: {{product: windows, category: process_creation}}\ndetection:\n{detection}")
+    }
+
+    /// Each row: a detection, and the values of process records that must hit and must not.
+    #[test]
+    fn every_kind_of_test() {
+        type Data = &'static [(&'static str, &'static str)];
+        let rows: &[(&str, Data, Data)] = &[
+            ("  s: {Image|endswith: '\\a.exe'}\n  condition: s", &[("Image", "C:\\A.EXE")], &[("Image", "C:\\ba.exe")]),
+            (
+                "  s: {CommandLine|contains|all: [x, y]}\n  condition: s",
+                &[("CommandLine", "y x")],
+                &[("CommandLine", "x")],
+            ),
+            (
+                "  s: {CommandLine|contains|cased: Ab}\n  condition: s",
+                &[("CommandLine", "1Ab")],
+                &[("CommandLine", "1ab")],
+            ),
+            (
+                "  s: {CommandLine|re: 'a[0-9]+b'}\n  condition: s",
+                &[("CommandLine", "xa12b")],
+                &[("CommandLine", "xA12b")],
+            ),
+            (
+                "  s: {CommandLine|re|i: 'a[0-9]+b'}\n  condition: s",
+                &[("CommandLine", "xA12B")],
+                &[("CommandLine", "ab")],
+            ),
+            ("  s: {CommandLine|re: '[0-9]{3}'}\n  condition: s", &[("CommandLine", "x123")], &[("CommandLine", "12")]),
+            ("  s: {CommandLine: 'a*b?d'}\n  condition: s", &[("CommandLine", "A--BcD")], &[("CommandLine", "abd")]),
+            ("  s: {ParentImage: null}\n  condition: s", &[("Image", "x")], &[("ParentImage", "x")]),
+            ("  s: {ParentImage|exists: true}\n  condition: s", &[("ParentImage", "x")], &[("Image", "x")]),
+            ("  s: {ParentImage|exists: false}\n  condition: s", &[("Image", "x")], &[("ParentImage", "x")]),
+            ("  s: {ProcessId|gte: 10}\n  condition: s", &[("ProcessId", "0x10")], &[("ProcessId", "9")]),
+            (
+                "  s: {Image|fieldref: ParentImage}\n  condition: s",
+                &[("Image", "a"), ("ParentImage", "A")],
+                &[("Image", "a"), ("ParentImage", "b")],
+            ),
+            ("  s: {User|neq: x}\n  condition: s", &[("User", "y")], &[("User", "X")]),
+            ("  s: {CommandLine: '*'}\n  condition: s", &[("CommandLine", "q")], &[("Image", "q")]),
+            (
+                "  s: {CommandLine|windash|contains: ' -f '}\n  condition: s",
+                &[("CommandLine", "a /f b")],
+                &[("CommandLine", "a f b")],
+            ),
+            ("  s: [foo, bar*baz]\n  condition: s", &[("X", "1 BAR 2 baz")], &[("X", "bar")]),
+            ("  s:\n    '|all': [foo, baz]\n  condition: s", &[("X", "baz"), ("Y", "Foo")], &[("X", "baz")]),
+            ("  a: {X: 1}\n  b: {Y: 2}\n  condition: [a, b]", &[("Y", "2")], &[("Y", "1")]),
+            ("  a: {X: 1}\n  f_1: {Y: 2}\n  condition: a and not 1 of f_*", &[("X", "1")], &[("X", "1"), ("Y", "2")]),
+            ("  a: {X|cidr: 10.0.0.0/8}\n  condition: a", &[("X", "10.1.1.1")], &[("X", "11.1.1.1")]),
+            (
+                "  a:\n    - X: 1\n    - Y|startswith: q\n      Z: 3\n  condition: a",
+                &[("Y", "QQ"), ("Z", "3")],
+                &[("Y", "QQ")],
+            ),
+            ("  a: {X: ''}\n  condition: a", &[("X", "")], &[("X", "x")]),
+            ("  a: {X|contains: ÄÖ}\n  condition: a", &[("X", "xäöx")], &[("X", "ao")]),
+        ];
+        for (detection, hit, miss) in rows {
+            let mut detector = detector(&[&rule(detection)]);
+            assert!(detector.not_evaluated().is_empty(), "{detection}");
+            assert_eq!(detector.event(&process(hit)).len(), 1, "must hit: {detection}");
+            assert_eq!(detector.event(&process(miss)).len(), 0, "must not hit: {detection}");
+            assert_eq!(detector.event(&process(hit)).len(), 1, "nothing is left over from the last event: {detection}");
+        }
+    }
+
+    /// A field that prefetch can't tell leaves a test undecided: the filter can't be checked, so there is no hit.
+    #[test]
+    fn what_an_event_cannot_tell_is_neither_true_nor_false() {
+        let sure = rule("  s:\n    - Image|endswith: '\\a.exe'\n    - OriginalFileName: A.EXE\n  condition: s");
+        let filtered =
+            rule("  s: {Image|endswith: '\\a.exe'}\n  f: {ParentImage|endswith: '\\b.exe'}\n  condition: s and not f");
+        let line = rule("  s: {CommandLine|contains: x}\n  condition: s").replace("id: r", "id: line");
+        let mut values = Values::new();
+        values.set("executable", "A.EXE");
+        values.set("executable_path", r"\VOLUME{01d0-1}\WINDOWS\A.EXE");
+        let run = event(&PREFETCH, 0, values);
+        assert_eq!(detector(&[&sure]).event(&run).len(), 1);
+        assert_eq!(detector(&[&filtered]).event(&run).len(), 0);
+        assert_eq!(detector(&[&filtered]).event(&process(&[("Image", "C:\\a.exe")])).len(), 1);
+        let schema = Schema { artifacts: Vec::new(), descriptors: vec![&PREFETCH] };
+        let mut set = RuleSet::empty().unwrap();
+        set.add_text("t.yml", &line, false).unwrap();
+        let alone = Detector::new(&set, &schema).unwrap();
+        assert_eq!(alone.not_evaluated()[0].why, "the events windows:prefetch:execution do not tell CommandLine");
+    }
+
+    /// Each file of a prefetch record is held against the rule by itself, so that a filter on one file does not hide another.
+    #[test]
+    fn items_of_a_list_are_taken_one_by_one() {
+        let text = rule(
+            "  s: {ImageLoaded|endswith: '\\x.dll'}\n  f: {ImageLoaded|startswith: 'C:\\Windows\\'}\n  condition: s and not f",
+        );
+        let mut detector = detector(&[&text.replace("process_creation", "image_load")]);
+        let files = |list: &[&str]| {
+            let mut values = Values::new();
+            values.set("executable", "A.EXE");
+            values.set("files", Value::List(list.iter().map(|f| Value::from(*f)).collect()));
+            event(&PREFETCH, 0, values)
+        };
+        assert_eq!(detector.event(&files(&[r"\VOLUME{1}\WINDOWS\X.DLL", r"\VOLUME{1}\USERS\X.DLL"])).len(), 1);
+        assert_eq!(detector.event(&files(&[r"\VOLUME{1}\WINDOWS\X.DLL", r"\VOLUME{1}\USERS\Y.DLL"])).len(), 0);
+    }
+
+    #[test]
+    fn rules_that_cannot_be_evaluated_say_why() {
+        let look = rule("  s: {Image|re: 'a(?!b)'}\n  condition: s");
+        let expand = rule("  s: {Image|expand: '%admins%'}\n  condition: s");
+        let linux = rule("  s: {Image: a}\n  condition: s").replace("windows", "linux");
+        let detector = detector(&[&look, &expand, &linux]);
+        let why: Vec<_> = detector.not_evaluated().iter().map(|n| n.why.as_str()).collect();
+        assert!(why[0].contains("look-around"), "{}", why[0]);
+        assert!(why[1].contains("%admins%"), "{}", why[1]);
+        assert_eq!(why[2], "no event here is meant by the logsource 'product linux, category process_creation'");
+    }
+
+    #[test]
+    fn placeholders_that_are_given_are_used() {
+        let mut set = RuleSet::empty().unwrap();
+        set.set_placeholder("admins", vec!["alice".to_owned(), "bob".to_owned()]);
+        set.add_text("t.yml", &rule("  s: {User|expand: 'D\\%admins%'}\n  condition: s"), false).unwrap();
+        let schema = Schema { artifacts: Vec::new(), descriptors: vec![&RECORD] };
+        let mut detector = Detector::new(&set, &schema).unwrap();
+        assert_eq!(detector.event(&process(&[("User", "d\\BOB")])).len(), 1);
+        assert_eq!(detector.event(&process(&[("User", "d\\carol")])).len(), 0);
+    }
+
+    const LOGON: &str = "title: L\nid: logon\nname: logon\nlogsource: {product: windows, service: security}\ndetection:\n  s: {EventID: 4625}\n  condition: s\n";
+    const OTHER: &str = "title: O\nid: other\nname: other\nlogsource: {product: windows, service: security}\ndetection:\n  s: {EventID: 4624}\n  condition: s\n";
+
+    fn correlation(body: &str) -> String {
+        format!("title: C\nid: c\ncorrelation:\n{body}")
+    }
+
+    fn logon(id: u64, seconds: i64, user: &str, ip: &str) -> Event {
+        record("Security", id, seconds, &[("TargetUserName", user.into()), ("IpAddress", ip.into())])
+    }
+
+    fn run(rules: &[&str], events: &[Event]) -> Vec<(String, u64)> {
+        let mut detector = detector(rules);
+        assert!(detector.not_evaluated().is_empty(), "{:?}", detector.not_evaluated());
+        let mut findings: Vec<_> = events.iter().flat_map(|e| detector.event(e)).collect();
+        findings.extend(detector.finish());
+        findings.into_iter().map(|f| (f.rule.id.clone(), f.count)).collect()
+    }
+
+    #[test]
+    fn counting_in_a_sliding_window() {
+        let c = correlation(
+            "  type: event_count\n  rules: [logon]\n  group-by: [IpAddress]\n  timespan: 10s\n  condition: {gte: 3}\n",
+        );
+        let at = |s| logon(4625, s, "u", "1");
+        let found = |s: [i64; 4]| run(&[LOGON, &c], &s.map(at)).len();
+        assert_eq!(found([0, 6, 11, 15]), 1, "6, 11 and 15 lie within 10 seconds");
+        assert_eq!(found([0, 11, 22, 33]), 0);
+        assert_eq!(run(&[LOGON, &c], &[at(0), at(1), at(2)]), [("c".to_owned(), 3)], "the parts give no findings");
+        let mixed = [at(0), logon(4625, 1, "u", "2"), at(2), logon(4625, 3, "u", "2")];
+        assert!(run(&[LOGON, &c], &mixed).is_empty(), "counted by address");
+        let both = c.replace("  timespan", "  generate: true\n  timespan");
+        assert_eq!(run(&[LOGON, &both], &[at(0), at(1), at(2)]).len(), 4);
+    }
+
+    #[test]
+    fn counting_values_and_upper_bounds() {
+        let c = correlation(
+            "  type: value_count\n  rules: [logon]\n  group-by: [IpAddress]\n  timespan: 10s\n  condition: {field: TargetUserName, gte: 3}\n",
+        );
+        let at = |s, user| logon(4625, s, user, "1");
+        assert_eq!(run(&[LOGON, &c], &[at(0, "a"), at(1, "b"), at(2, "a"), at(3, "c")]), [("c".to_owned(), 4)]);
+        assert!(run(&[LOGON, &c], &[at(0, "a"), at(1, "b"), at(2, "a"), at(13, "c")]).is_empty());
+        let few = correlation(
+            "  type: event_count\n  rules: [logon]\n  group-by: [IpAddress]\n  timespan: 10s\n  condition: {lt: 2}\n",
+        );
+        assert_eq!(run(&[LOGON, &few], &[at(0, "a"), at(20, "a"), at(21, "a")]), [("c".to_owned(), 1)]);
+    }
+
+    #[test]
+    fn order_in_time() {
+        let any = correlation("  type: temporal\n  rules: [logon, other]\n  group-by: [IpAddress]\n  timespan: 10s\n");
+        let ordered = any.replace("temporal", "temporal_ordered");
+        let (bad, good) = (|s| logon(4625, s, "u", "1"), |s| logon(4624, s, "u", "1"));
+        assert_eq!(run(&[LOGON, OTHER, &any], &[good(0), bad(5)]).len(), 1);
+        assert_eq!(run(&[LOGON, OTHER, &any], &[good(0), bad(15)]).len(), 0);
+        assert_eq!(run(&[LOGON, OTHER, &ordered], &[good(0), bad(5)]).len(), 0);
+        assert_eq!(run(&[LOGON, OTHER, &ordered], &[bad(0), good(5)]).len(), 1);
+    }
+
+    #[test]
+    fn aliases_and_correlations_over_correlations() {
+        let aliased = correlation(
+            "  type: temporal\n  rules: [logon, other]\n  group-by: [who]\n  timespan: 10s\n  aliases:\n    who: {logon: TargetUserName, other: SubjectUserName}\n",
+        );
+        let second = record("Security", 4624, 3, &[("SubjectUserName", "u".into())]);
+        assert_eq!(run(&[LOGON, OTHER, &aliased], &[logon(4625, 0, "u", "1"), second]).len(), 1);
+        let many = "title: M\nid: many\nname: many\ncorrelation:\n  type: event_count\n  rules: [logon]\n  group-by: [IpAddress]\n  timespan: 10s\n  condition: {gte: 2}\n";
+        let then =
+            correlation("  type: temporal_ordered\n  rules: [many, other]\n  group-by: [IpAddress]\n  timespan: 10s\n");
+        let events = [logon(4625, 0, "u", "1"), logon(4625, 1, "u", "1"), logon(4624, 2, "u", "1")];
+        assert_eq!(run(&[LOGON, OTHER, many, &then], &events), [("c".to_owned(), 3)], "all events are the evidence");
+        let itself = correlation("  type: temporal\n  rules: [c]\n  timespan: 10s\n");
+        let detector = detector(&[&itself]);
+        assert!(!detector.not_evaluated().is_empty());
+    }
+
+    /// Memory does not grow with the stream: windows that have passed are dropped.
+    #[test]
+    fn windows_are_bounded() {
+        let c = correlation(
+            "  type: event_count\n  rules: [logon]\n  group-by: [IpAddress]\n  timespan: 10s\n  condition: {gte: 99}\n",
+        );
+        let mut detector = detector(&[LOGON, &c]);
+        for s in 0..30_000 {
+            detector.event(&logon(4625, s, "u", &s.to_string()));
+        }
+        assert!(detector.windows.groups() <= 10_000, "{}", detector.windows.groups());
+    }
+}

@@ -162,6 +162,12 @@ impl Windows {
         }
     }
 
+    /// How many groups are held in all.
+    #[cfg(test)]
+    pub(super) fn groups(&self) -> usize {
+        self.correlations.iter().map(|c| c.groups.len()).sum()
+    }
+
     /// Judges the windows that are still open.
     pub(super) fn finish(&mut self, findings: &mut Vec<Finding>) {
         for running in &mut self.correlations {

@@ -451,6 +451,9 @@ pub(crate) fn parse_period(text: &str) -> Option<Period> {
 /// First instant of a year, month or day, and the first instant after it.
 fn day(text: &str) -> Option<(Timestamp, Timestamp)> {
     let parts: Vec<u32> = text.split('-').map(|p| p.parse().ok()).collect::<Option<_>>()?;
+    if !parts.first().is_some_and(|year| (1601..9999).contains(year)) {
+        return None;
+    }
     let at = |y: u32, m: u32, d: u32| {
         let days = u64::from(d - 1) * 86_400 * 10_000_000;
         Timestamp::parse(&format!("{y:04}-{m:02}-01")).map(|t| Timestamp::from_filetime(t.filetime() + days))
@@ -515,7 +518,7 @@ mod tests {
         assert_eq!(show("..2020-02-05"), Some((None, d("2020-02-06"))));
         assert_eq!(show("2023-03"), Some((d("2023-03-01"), d("2023-04-01"))));
         assert_eq!(show("2021-12.."), Some((d("2021-12-01"), None)));
-        for wrong in ["", "..", "2020-13", "x", "2020-12..y"] {
+        for wrong in ["", "..", "2020-13", "x", "2020-12..y", "4294967295", "2020-01-32", "0"] {
             assert_eq!(parse_period(wrong), None, "{wrong}");
         }
     }
