@@ -43,6 +43,7 @@ impl EvidenceFile {
 
     /// A file that claims a length, to test what happens when the operating system can't read it.
     #[cfg(test)]
+    #[expect(clippy::disallowed_methods, reason = "a test's own file")]
     pub(super) fn claiming(path: &Path, len: u64) -> Self {
         Self { path: path.to_owned(), len, held: Some(File::open(path).unwrap()) }
     }
@@ -103,6 +104,7 @@ fn refused(kind: &fs::FileType) -> Option<&'static str> {
 }
 
 /// Opens for reading, without a new access time if the kernel lets us.
+#[expect(clippy::disallowed_methods, reason = "the one place where evidence is opened")]
 fn open_quietly(path: &Path) -> io::Result<File> {
     #[cfg(all(
         any(target_os = "linux", target_os = "android"),

@@ -3,6 +3,7 @@
 //! They lie outside this project: `EMOTRACE_CORPUS` names the folder, else `target/corpus` is tried. Where there is none,
 //! every test here is listed as ignored; none counts as passed.
 
+mod detect;
 mod evtx;
 mod jump_lists;
 mod lnk;
@@ -24,6 +25,7 @@ type Case = (&'static str, fn(&Path));
 /// One list per module; a new module adds its line here.
 #[rustfmt::skip]
 const CASES: &[&[Case]] = &[
+    detect::CASES,
     evtx::CASES,
     jump_lists::CASES,
     lnk::CASES,

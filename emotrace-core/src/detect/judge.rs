@@ -1,0 +1,881 @@
+//! From findings to a verdict.
+//!
+//! [`judge`] is a pure function: the same findings, coverage and policy always give the same verdict, and every point in it
+//! says where it comes from. The numbers are data, `rules/verdict.yaml`, which also explains them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use super::error::{Place, RuleError};
+use super::sigma::{fold, ticks};
+use super::yaml::{self, Kind, Node};
+use crate::model::{
+    Bonus, Conclusion, Coverage, CoverageLine, EvidenceClass, Finding, HostState, Near, Period, Point, Shows, Stage,
+    StageScore, State, Timestamp, Verdict, Window,
+};
+
+/// How findings are weighed: `verdict.yaml` as values.
+#[derive(Clone, Debug, Default)]
+pub struct VerdictPolicy {
+    confidence: BTreeMap<String, f64>,
+    artifact_confidence: BTreeMap<String, f64>,
+    near_days: u64,
+    near: f64,
+    far: f64,
+    stage_cap: BTreeMap<Stage, f64>,
+    score_max: f64,
+    chain: (f64, u64, Vec<Vec<Stage>>),
+    same_path: (f64, usize),
+    second_user: f64,
+    common_folders: Vec<String>,
+    stage_class: Option<EvidenceClass>,
+    conclusions: Vec<(Conclusion, Vec<Clause>)>,
+    blocked_unless: Vec<Stage>,
+    reached: Vec<(String, Vec<Stage>)>,
+    window_gap: u64,
+    coverage: Vec<(String, f64, Vec<String>)>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Clause {
+    score: Option<f64>,
+    coverage: Option<f64>,
+    stages: Option<usize>,
+    class: Option<EvidenceClass>,
+    confidence: Option<f64>,
+    class_in: Vec<Stage>,
+    other_stages: Option<usize>,
+}
+
+/// Reads the parts of the policy; the first mistake ends it.
+struct Reader<'a> {
+    file: &'a str,
+    root: &'a Node,
+}
+
+impl Reader<'_> {
+    fn error(&self, place: Place, message: impl Into<String>) -> RuleError {
+        RuleError::new(self.file, place, message)
+    }
+
+    fn node(&self, name: &str) -> Result<&Node, RuleError> {
+        self.root.get(name).ok_or_else(|| self.error(self.root.place, format!("The policy lacks '{name}'.")))
+    }
+
+    fn number(&self, node: &Node) -> Result<f64, RuleError> {
+        let number = match &node.kind {
+            Kind::Int(n) => Some(*n as f64),
+            Kind::Text(text) => text.parse().ok().filter(|n: &f64| n.is_finite()),
+            _ => None,
+        };
+        number.ok_or_else(|| self.error(node.place, "A number is needed here."))
+    }
+
+    fn number_in(&self, node: &Node, name: &str) -> Result<f64, RuleError> {
+        match node.get(name) {
+            Some(n) => self.number(n),
+            None => Err(self.error(node.place, format!("'{name}' is missing."))),
+        }
+    }
+
+    fn whole(&self, node: &Node, name: &str) -> Result<usize, RuleError> {
+        Ok(self.number_in(node, name)?.clamp(0.0, 1e9) as usize)
+    }
+
+    fn span(&self, node: &Node) -> Result<u64, RuleError> {
+        node.text()
+            .and_then(|t| ticks(&t))
+            .ok_or_else(|| self.error(node.place, "A time span like 30m is needed here."))
+    }
+
+    fn stage(&self, node: &Node) -> Result<Stage, RuleError> {
+        self.stage_named(&node.text().unwrap_or_default(), node.place)
+    }
+
+    fn stage_named(&self, name: &str, place: Place) -> Result<Stage, RuleError> {
+        let found = Stage::ALL.iter().find(|(_, n)| *n == name).map(|(s, _)| *s);
+        found.ok_or_else(|| {
+            let e = self.error(place, format!("There is no stage '{name}'."));
+            e.suggest(name, Stage::ALL.iter().map(|(_, n)| *n))
+        })
+    }
+
+    fn stages(&self, node: Option<&Node>) -> Result<Vec<Stage>, RuleError> {
+        node.map_or(&[][..], Node::items).iter().map(|n| self.stage(n)).collect()
+    }
+
+    fn class(&self, node: &Node) -> Result<EvidenceClass, RuleError> {
+        match node.text().unwrap_or_default().as_str() {
+            "D" => Ok(EvidenceClass::D),
+            "S" => Ok(EvidenceClass::S),
+            "M" => Ok(EvidenceClass::M),
+            "W" => Ok(EvidenceClass::W),
+            other => Err(self.error(node.place, format!("'{other}' is not one of D, S, M, W."))),
+        }
+    }
+
+    fn numbers(&self, name: &str) -> Result<BTreeMap<String, f64>, RuleError> {
+        self.node(name)?.entries().iter().map(|(k, n)| Ok((k.text.clone(), self.number(n)?))).collect()
+    }
+
+    fn clause(&self, node: &Node) -> Result<Clause, RuleError> {
+        let known = ["score", "coverage", "stages", "class", "confidence", "class_in", "other_stages"];
+        if let Some((key, _)) = node.entries().iter().find(|(k, _)| !known.contains(&k.text.as_str())) {
+            return Err(self.error(key.place, format!("A clause has no '{}'.", key.text)).suggest(&key.text, known));
+        }
+        let number = |name: &str| node.get(name).map(|n| self.number(n)).transpose();
+        let whole = |name: &str| node.get(name).map(|_| self.whole(node, name)).transpose();
+        Ok(Clause {
+            score: number("score")?,
+            coverage: number("coverage")?,
+            stages: whole("stages")?,
+            class: node.get("class").map(|n| self.class(n)).transpose()?,
+            confidence: number("confidence")?,
+            class_in: self.stages(node.get("class_in"))?,
+            other_stages: whole("other_stages")?,
+        })
+    }
+}
+
+impl VerdictPolicy {
+    /// Reads a policy file.
+    pub(crate) fn parse(file: &str, text: &str) -> Result<Self, RuleError> {
+        let documents = yaml::parse(file, text)?;
+        let Some(root) = documents.first() else {
+            return Err(RuleError::new(file, Place::default(), "The policy is empty."));
+        };
+        let r = Reader { file, root };
+        let period = r.node("period")?;
+        let bonuses = r.node("bonuses")?;
+        let bonus = |name: &str| {
+            bonuses.get(name).ok_or_else(|| r.error(bonuses.place, format!("The bonus '{name}' is missing.")))
+        };
+        let chain = bonus("chain")?;
+        let within = chain.get("within").map_or(Err(r.error(chain.place, "'within' is missing.")), |n| r.span(n))?;
+        let order = chain.get("order").map_or(&[][..], Node::items).iter().map(|n| r.stages(Some(n)));
+        let mut stage_cap = BTreeMap::new();
+        for (key, node) in r.node("stage_cap")?.entries() {
+            stage_cap.insert(r.stage_named(&key.text, key.place)?, r.number(node)?);
+        }
+        let mut conclusions = Vec::new();
+        for node in r.node("conclusions")?.items() {
+            let name = node.get("is").and_then(Node::text).unwrap_or_default();
+            let Some((conclusion, _)) = Conclusion::ALL.iter().find(|(_, n)| *n == name) else {
+                let e = r.error(node.place, format!("There is no conclusion '{name}'."));
+                return Err(e.suggest(&name, Conclusion::ALL.iter().map(|(_, n)| *n)));
+            };
+            let clauses = node.get("any").map_or(&[][..], Node::items).iter().map(|n| r.clause(n));
+            conclusions.push((*conclusion, clauses.collect::<Result<_, _>>()?));
+        }
+        let texts = |node: Option<&Node>| -> Vec<String> {
+            node.map(|n| n.items().iter().filter_map(Node::text).collect()).unwrap_or_default()
+        };
+        let mut reached = Vec::new();
+        for node in r.node("reached")?.items() {
+            reached.push((node.get("step").and_then(Node::text).unwrap_or_default(), r.stages(node.get("stages"))?));
+        }
+        let mut coverage = Vec::new();
+        for node in r.node("coverage")?.items() {
+            let source = node.get("source").and_then(Node::text).unwrap_or_default();
+            coverage.push((source, r.number_in(node, "weight")?, texts(node.get("artifacts"))));
+        }
+        Ok(Self {
+            confidence: r.numbers("confidence")?,
+            artifact_confidence: r.numbers("artifact_confidence")?,
+            near_days: r.whole(period, "near_days")? as u64,
+            near: r.number_in(period, "near")?,
+            far: r.number_in(period, "far")?,
+            stage_cap,
+            score_max: r.number(r.node("score_max")?)?,
+            chain: (r.number_in(chain, "points")?, within, order.collect::<Result<_, _>>()?),
+            same_path: (r.number_in(bonus("same_path")?, "points")?, r.whole(bonus("same_path")?, "artifacts")?),
+            second_user: r.number_in(bonus("second_user")?, "points")?,
+            common_folders: texts(root.get("common_folders")).iter().map(|f| fold(f)).collect(),
+            stage_class: Some(r.class(r.node("stage_class")?)?),
+            conclusions,
+            blocked_unless: r.stages(r.node("blocked")?.get("unless"))?,
+            reached,
+            window_gap: r.span(r.node("window_gap")?)?,
+            coverage,
+        })
+    }
+}
+
+const DAY: u64 = 864_000_000_000;
+
+/// Weighs findings. See `rules/verdict.yaml` for what each number does.
+pub fn judge(findings: &[Finding], coverage: &Coverage, policy: &VerdictPolicy) -> Verdict {
+    let mut points: Vec<Point> =
+        findings.iter().enumerate().filter_map(|(i, f)| weigh(i, f, findings, policy)).collect();
+    choose(&mut points, findings);
+    let stages = stage_scores(&points, policy);
+    let bonuses = bonuses(&points, findings, policy);
+    let sum: f64 = stages.iter().map(|s| s.score).sum::<f64>() + bonuses.iter().map(|b| b.points).sum::<f64>();
+    let score = round(sum.min(policy.score_max));
+    let (share, coverage_lines) = coverage_share(coverage, policy);
+    let strong: Vec<&Point> = points.iter().filter(|p| p.points > 0.0 && Some(p.class) >= policy.stage_class).collect();
+    let met: BTreeSet<Stage> = strong.iter().map(|p| p.stage).collect();
+    let (mut conclusion, mut because) = conclude(score, share, &points, &met, policy);
+    let blocked = is_blocked(&strong, findings, policy);
+    if blocked && conclusion > Conclusion::Suspicious {
+        conclusion = Conclusion::Suspicious;
+        because = "A security product stopped it where mail and downloads land, and nothing shows that it ran; \
+                   without that the answer would have been more."
+            .to_owned();
+    }
+    points
+        .sort_by(|a, b| b.counted.cmp(&a.counted).then(b.points.total_cmp(&a.points)).then(a.finding.cmp(&b.finding)));
+    let strong: Vec<&Point> = points.iter().filter(|p| p.points > 0.0 && Some(p.class) >= policy.stage_class).collect();
+    Verdict {
+        conclusion,
+        because,
+        score,
+        reached: reached(&strong, findings, policy),
+        state: state(&strong, findings, blocked),
+        window: window(&strong, findings, policy),
+        users: users(&strong, findings),
+        stages,
+        bonuses,
+        unweighed: (0..findings.len()).filter(|i| points.iter().all(|p| p.finding != *i)).collect(),
+        points,
+        coverage: share,
+        coverage_lines,
+    }
+}
+
+/// To one decimal: sums of products of decimal fractions else end in noise.
+fn round(n: f64) -> f64 {
+    (n * 10.0).round() / 10.0
+}
+
+/// The points of one finding. `None` for rules that carry no weight.
+fn weigh(at: usize, finding: &Finding, all: &[Finding], policy: &VerdictPolicy) -> Option<Point> {
+    let rule = &finding.rule;
+    let (stage, class) = (rule.stage?, rule.class?);
+    if finding.weight == 0 || class == EvidenceClass::X {
+        return None;
+    }
+    let weight = f64::from(finding.weight);
+    let (confidence, why_confidence) = confidence(finding, policy);
+    let (period, why_period) = period_factor(finding, &rule.periods, policy);
+    let mut points = round(weight * confidence * period);
+    let mut why = format!("weight {weight} × {confidence} ({why_confidence}) × {period} ({why_period}) = {points}");
+    if let Some(near) = rule.near {
+        match other_near(at, finding, near, all) {
+            Some(other) => why.push_str(&format!("; counts because it lies near {}", name(&all[other]))),
+            None => {
+                points = 0.0;
+                why.push_str("; left out: it counts only near another strong finding, and there is none");
+            }
+        }
+    }
+    let rule = name(finding);
+    Some(Point { finding: at, rule, stage, class, weight, confidence, period, points, counted: false, why })
+}
+
+fn name(finding: &Finding) -> String {
+    finding.rule.name.clone().unwrap_or_else(|| finding.rule.id.clone())
+}
+
+/// The weakest of the evidence decides.
+fn confidence(finding: &Finding, policy: &VerdictPolicy) -> (f64, String) {
+    let mut worst = (1.0, "evidence in use".to_owned());
+    for evidence in &finding.evidence {
+        let state = policy.confidence.get(evidence.state.name()).copied().unwrap_or(1.0);
+        let artifact = policy.artifact_confidence.get(evidence.artifact).copied().unwrap_or(1.0);
+        if state < worst.0 {
+            worst = (state, format!("evidence {}", evidence.state.name()));
+        }
+        if artifact < worst.0 {
+            worst = (artifact, format!("artifact {}", evidence.artifact));
+        }
+    }
+    worst
+}
+
+fn period_factor(finding: &Finding, periods: &[Period], policy: &VerdictPolicy) -> (f64, String) {
+    let Some(time) = finding.time else { return (1.0, "no time".to_owned()) };
+    let outside = |p: &Period| {
+        let before = p.from.map_or(0, |from| from.filetime().saturating_sub(time.filetime()));
+        let after = p.until.map_or(0, |until| (time.filetime() + 1).saturating_sub(until.filetime()));
+        before.max(after)
+    };
+    match periods.iter().map(outside).min() {
+        None => (1.0, "seen at any time".to_owned()),
+        Some(0) => (1.0, "inside the rule's period".to_owned()),
+        Some(gap) if gap <= policy.near_days * DAY => (policy.near, format!("{} days outside", gap.div_ceil(DAY))),
+        Some(gap) => (policy.far, format!("{} days outside", gap.div_ceil(DAY))),
+    }
+}
+
+/// A strong finding that stands on its own and near which `finding` lies.
+fn other_near(at: usize, finding: &Finding, near: Near, all: &[Finding]) -> Option<usize> {
+    let time = finding.time?.filetime();
+    all.iter().enumerate().position(|(i, other)| {
+        i != at
+            && other.rule.near.is_none()
+            && other.weight > 0
+            && other.rule.class >= Some(EvidenceClass::S)
+            && other.time.is_some_and(|t| {
+                let t = t.filetime();
+                time >= t.saturating_sub(near.before) && time <= t.saturating_add(near.after)
+            })
+    })
+}
+
+/// Of each group the finding with the most points counts; equal ones in the order in which they came.
+fn choose(points: &mut [Point], findings: &[Finding]) {
+    let group = |p: &Point| findings[p.finding].rule.group.clone().unwrap_or_else(|| p.rule.clone());
+    let mut best: BTreeMap<String, usize> = BTreeMap::new();
+    for (i, point) in points.iter().enumerate() {
+        let entry = best.entry(group(point)).or_insert(i);
+        if point.points > points[*entry].points {
+            *entry = i;
+        }
+    }
+    for i in 0..points.len() {
+        let chosen = best.get(&group(&points[i])).copied().unwrap_or(i);
+        if chosen == i {
+            points[i].counted = points[i].points > 0.0;
+        } else if points[i].points > 0.0 {
+            let other = points[chosen].rule.clone();
+            let group = group(&points[i]);
+            points[i].why.push_str(&format!("; support: in the group '{group}' the heavier {other} counts"));
+        }
+    }
+}
+
+fn stage_scores(points: &[Point], policy: &VerdictPolicy) -> Vec<StageScore> {
+    Stage::ALL
+        .iter()
+        .filter(|(stage, _)| points.iter().any(|p| p.stage == *stage))
+        .map(|&(stage, _)| {
+            let sum = round(points.iter().filter(|p| p.stage == stage && p.counted).map(|p| p.points).sum());
+            let cap = policy.stage_cap.get(&stage).copied().unwrap_or(0.0);
+            StageScore { stage, sum, cap, score: sum.min(cap) }
+        })
+        .collect()
+}
+
+fn bonuses(points: &[Point], findings: &[Finding], policy: &VerdictPolicy) -> Vec<Bonus> {
+    let strong: Vec<&Point> = points.iter().filter(|p| p.points > 0.0 && Some(p.class) >= policy.stage_class).collect();
+    let mut bonuses = Vec::new();
+    if let Some(chain) = chain(&strong, findings, policy) {
+        let names: Vec<_> = chain.iter().map(|i| name(&findings[*i])).collect();
+        let minutes = policy.chain.1 / 600_000_000;
+        bonuses.push(Bonus {
+            name: "chain".to_owned(),
+            points: policy.chain.0,
+            why: format!("{} follow one another inside {minutes} minutes", names.join(" → ")),
+            findings: chain,
+        });
+    }
+    if let Some((path, artifacts, from)) = same_path(points, findings, policy) {
+        bonuses.push(Bonus {
+            name: "same_path".to_owned(),
+            points: policy.same_path.0,
+            why: format!("{} name the same file {path}", artifacts.join(", ")),
+            findings: from,
+        });
+    }
+    let users = users(&strong, findings);
+    if users.len() > 1 {
+        bonuses.push(Bonus {
+            name: "second_user".to_owned(),
+            points: policy.second_user,
+            why: format!("findings name the accounts {}", users.join(", ")),
+            findings: strong.iter().map(|p| p.finding).collect(),
+        });
+    }
+    bonuses
+}
+
+/// One finding of each step, in the order of time, first to last inside the span.
+fn chain(strong: &[&Point], findings: &[Finding], policy: &VerdictPolicy) -> Option<Vec<usize>> {
+    let (_, within, order) = &policy.chain;
+    let mut timed: Vec<(Timestamp, usize, Stage)> =
+        strong.iter().filter_map(|p| Some((findings[p.finding].time?, p.finding, p.stage))).collect();
+    timed.sort_by_key(|(time, finding, _)| (*time, *finding));
+    let first = order.first()?;
+    timed.iter().enumerate().filter(|(_, (_, _, stage))| first.contains(stage)).find_map(|(i, (start, ..))| {
+        let mut chain = Vec::new();
+        let mut next = i;
+        for stages in order {
+            let found = timed.iter().enumerate().skip(next).find(|(_, (_, _, stage))| stages.contains(stage))?;
+            let (at, (time, finding, _)) = found;
+            if time.filetime() - start.filetime() > *within {
+                return None;
+            }
+            chain.push(*finding);
+            next = at + 1;
+        }
+        Some(chain)
+    })
+}
+
+/// Paths in a text: a drive letter, folders, and a name with an extension.
+static PATH: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r#"(?i)[a-z]:\\(?:[^\\/:*?"<>|\r\n]+\\)*[^\\/:*?"<>|\r\n]*?\.[a-z0-9]{2,4}\b"#).ok());
+
+fn same_path(
+    points: &[Point],
+    findings: &[Finding],
+    policy: &VerdictPolicy,
+) -> Option<(String, Vec<String>, Vec<usize>)> {
+    let pattern = PATH.as_ref()?;
+    let mut named: BTreeMap<String, (BTreeSet<&str>, BTreeSet<usize>)> = BTreeMap::new();
+    for point in points.iter().filter(|p| p.points > 0.0) {
+        for evidence in &findings[point.finding].evidence {
+            for found in evidence.fields.iter().flat_map(|(_, text)| pattern.find_iter(text)) {
+                let path = fold(found.as_str());
+                let folder = path.rsplit_once('\\').map_or("", |(folder, _)| folder);
+                if policy.common_folders.iter().any(|f| f == folder) {
+                    continue;
+                }
+                let entry = named.entry(path).or_default();
+                entry.0.insert(evidence.artifact);
+                entry.1.insert(point.finding);
+            }
+        }
+    }
+    let (path, (artifacts, from)) =
+        named.into_iter().find(|(_, (artifacts, _))| artifacts.len() >= policy.same_path.1)?;
+    Some((path, artifacts.into_iter().map(str::to_owned).collect(), from.into_iter().collect()))
+}
+
+/// The first conclusion one of whose clauses holds, and the clause with its numbers as a sentence.
+fn conclude(
+    score: f64,
+    coverage: f64,
+    points: &[Point],
+    met: &BTreeSet<Stage>,
+    policy: &VerdictPolicy,
+) -> (Conclusion, String) {
+    for (conclusion, clauses) in &policy.conclusions {
+        if let Some(why) = clauses.iter().find_map(|c| clause_holds(c, score, coverage, points, met)) {
+            return (*conclusion, why);
+        }
+    }
+    (Conclusion::Inconclusive, "No clause of the policy holds.".to_owned())
+}
+
+fn clause_holds(clause: &Clause, score: f64, coverage: f64, points: &[Point], met: &BTreeSet<Stage>) -> Option<String> {
+    let mut why = Vec::new();
+    if let Some(limit) = clause.score {
+        why.push((score >= limit).then(|| format!("score {score} of at least {limit}"))?);
+    }
+    if let Some(limit) = clause.stages {
+        let names: Vec<_> = met.iter().map(|s| s.name()).collect();
+        why.push((met.len() >= limit).then(|| format!("{} stages ({}), {limit} needed", met.len(), names.join(", ")))?);
+    }
+    if let Some(class) = clause.class {
+        let fits = |p: &&Point| {
+            let others = met.iter().filter(|s| **s != p.stage).count();
+            p.points > 0.0
+                && p.class >= class
+                && clause.confidence.is_none_or(|c| p.confidence >= c)
+                && (clause.class_in.is_empty() || clause.class_in.contains(&p.stage))
+                && clause.other_stages.is_none_or(|n| others >= n)
+        };
+        let point = points.iter().find(fits)?;
+        let mut text =
+            format!("{} (class {:?}, stage {}, confidence {})", point.rule, point.class, point.stage, point.confidence);
+        if clause.other_stages.is_some() {
+            let others: Vec<_> = met.iter().filter(|s| **s != point.stage).map(|s| s.name()).collect();
+            text.push_str(&format!(" and findings in {}", others.join(", ")));
+        }
+        why.push(text);
+    }
+    if let Some(limit) = clause.coverage {
+        why.push((coverage >= limit).then(|| {
+            format!("nothing of weight was found, and {coverage:.2} of the evidence was read, {limit} needed")
+        })?);
+    }
+    if why.is_empty() {
+        why.push(format!("nothing of weight was found, but only {coverage:.2} of the evidence could be read"));
+    }
+    let mut text = why.join("; ");
+    text.push('.');
+    Some(text[..1].to_uppercase() + &text[1..])
+}
+
+/// True if a product stopped it where mail lands, and nothing speaks of more.
+fn is_blocked(strong: &[&Point], findings: &[Finding], policy: &VerdictPolicy) -> bool {
+    let stopped = |p: &&&Point| findings[p.finding].outcome.as_deref() == Some("blocked");
+    let seen = |p: &&&Point| findings[p.finding].outcome.as_deref() == Some("seen");
+    strong.iter().any(|p| stopped(&p))
+        && strong
+            .iter()
+            .all(|p| !policy.blocked_unless.contains(&p.stage) && (p.stage != Stage::Av || stopped(&p) || seen(&p)))
+}
+
+fn state(strong: &[&Point], findings: &[Finding], blocked: bool) -> HostState {
+    if strong.is_empty() {
+        return HostState::None;
+    }
+    if blocked {
+        return HostState::Blocked;
+    }
+    let shows = |what: Shows| {
+        strong.iter().any(|p| {
+            let finding = &findings[p.finding];
+            finding.rule.shows == Some(what)
+                && finding.evidence.iter().all(|e| matches!(e.state, State::Live | State::LogReplayed))
+        })
+    };
+    match (shows(Shows::Autorun), shows(Shows::File)) {
+        (true, _) => HostState::Active,
+        (false, true) => HostState::Dormant,
+        (false, false) => HostState::Removed,
+    }
+}
+
+fn reached(strong: &[&Point], findings: &[Finding], policy: &VerdictPolicy) -> Vec<(String, usize)> {
+    let shows = |step: &str, stages: &[Stage], p: &Point| match &findings[p.finding].rule.reached {
+        Some(own) => own == step,
+        None => stages.contains(&p.stage),
+    };
+    policy
+        .reached
+        .iter()
+        .filter_map(|(step, stages)| {
+            let point = strong.iter().find(|p| shows(step, stages, p))?;
+            Some((step.clone(), point.finding))
+        })
+        .collect()
+}
+
+fn users(strong: &[&Point], findings: &[Finding]) -> Vec<String> {
+    let machine = |user: &str| {
+        let name = user.rsplit('\\').next().unwrap_or(user).to_uppercase();
+        matches!(
+            name.as_str(),
+            "" | "-" | "SYSTEM" | "LOCAL SERVICE" | "NETWORK SERVICE" | "S-1-5-18" | "S-1-5-19" | "S-1-5-20"
+        )
+    };
+    let named = strong.iter().flat_map(|p| &findings[p.finding].evidence).filter_map(|e| e.user.clone());
+    named.filter(|u| !machine(u)).collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// See `window_gap` in `verdict.yaml`.
+fn window(strong: &[&Point], findings: &[Finding], policy: &VerdictPolicy) -> Option<Window> {
+    let mut timed: Vec<(Timestamp, Timestamp, &Point)> = strong
+        .iter()
+        .filter_map(|p| {
+            let finding = &findings[p.finding];
+            let last = finding.evidence.iter().filter_map(|e| e.time).max();
+            Some((finding.time?, last.max(finding.time)?, *p))
+        })
+        .collect();
+    timed.sort_by_key(|(time, _, p)| (*time, p.finding));
+    let mut best: Option<(f64, Window)> = None;
+    let mut run: Option<(f64, Window)> = None;
+    for (time, last, point) in timed {
+        let points = if point.counted { point.points } else { 0.0 };
+        let near =
+            run.as_ref().is_some_and(|(_, w)| time.filetime().saturating_sub(w.until.filetime()) <= policy.window_gap);
+        match &mut run {
+            Some((sum, window)) if near => {
+                *sum += points;
+                if last > window.until {
+                    (window.until, window.last) = (last, point.finding);
+                }
+            }
+            _ => {
+                let window = Window { from: time, until: last, first: point.finding, last: point.finding };
+                run = Some((points, window));
+            }
+        }
+        if let Some((sum, window)) = &run
+            && best.as_ref().is_none_or(|(b, w)| sum > b || (sum == b && w.from == window.from))
+        {
+            best = Some((*sum, window.clone()));
+        }
+    }
+    best.map(|(_, window)| window)
+}
+
+fn coverage_share(coverage: &Coverage, policy: &VerdictPolicy) -> (f64, Vec<CoverageLine>) {
+    let mut lines = Vec::new();
+    let (mut sum, mut of) = (0.0, 0.0);
+    for (source, weight, artifacts) in &policy.coverage {
+        let known: Vec<_> = artifacts.iter().filter_map(|a| coverage.artifacts.get_key_value(a.as_str())).collect();
+        if known.is_empty() {
+            let why = Some("this version has no parser for it; not counted".to_owned());
+            lines.push(CoverageLine { source: source.clone(), weight: 0.0, read: 0.0, why });
+            continue;
+        }
+        let (mut read, mut found, mut why) = (0.0, 0.0, None);
+        for (name, artifact) in known {
+            // A file that lies in the right place but holds something else is not this evidence.
+            found += artifact.found.saturating_sub(artifact.other_format) as f64;
+            read += artifact.complete as f64 + 0.5 * artifact.truncated as f64;
+            if let Some(reason) = &artifact.not_available {
+                why = Some(format!("{name}: {reason}"));
+            } else if artifact.truncated + artifact.failed > 0 {
+                why = Some(format!("{name}: {} read in part, {} not at all", artifact.truncated, artifact.failed));
+            }
+        }
+        let read = if found > 0.0 { (read / found).min(1.0) } else { 0.0 };
+        if found == 0.0 && why.is_none() {
+            why = Some("not found on this evidence".to_owned());
+        }
+        sum += weight * read;
+        of += weight;
+        lines.push(CoverageLine { source: source.clone(), weight: *weight, read, why });
+    }
+    (if of > 0.0 { sum / of } else { 0.0 }, lines)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::detect::RuleSet;
+    use crate::model::{ArtifactCoverage, Evidence, Level, Locator, Meaning, RuleInfo};
+
+    /// A finding as one line says it: stage class weight group, time, state, artifact, user and a field.
+    struct Make {
+        name: &'static str,
+        stage: Stage,
+        class: EvidenceClass,
+        weight: u32,
+        group: &'static str,
+        time: &'static str,
+        state: State,
+        artifact: &'static str,
+        user: Option<&'static str>,
+        path: &'static str,
+    }
+
+    fn base(name: &'static str, stage: Stage, class: EvidenceClass, weight: u32) -> Make {
+        Make {
+            name,
+            stage,
+            class,
+            weight,
+            group: name,
+            time: "2020-08-26T05:00:00Z",
+            state: State::Live,
+            artifact: "a",
+            user: None,
+            path: "",
+        }
+    }
+
+    fn make(m: &Make, change: impl Fn(&mut RuleInfo)) -> Finding {
+        let mut info = RuleInfo {
+            id: m.name.to_owned(),
+            name: Some(m.name.to_owned()),
+            title: m.name.to_owned(),
+            title_ja: None,
+            description: String::new(),
+            status: "test".to_owned(),
+            level: Level::High,
+            tags: Vec::new(),
+            false_positives: Vec::new(),
+            references: Vec::new(),
+            stage: Some(m.stage),
+            weight: m.weight,
+            class: Some(m.class),
+            group: Some(m.group.to_owned()),
+            periods: Vec::new(),
+            time_meaning: None,
+            reached: None,
+            shows: None,
+            near: None,
+            file: String::new(),
+        };
+        change(&mut info);
+        let time = Timestamp::parse(m.time);
+        let evidence = Evidence {
+            time,
+            meaning: Meaning::LOGGED,
+            event: "e",
+            artifact: m.artifact,
+            state: m.state,
+            user: m.user.map(str::to_owned),
+            locator: Arc::new(Locator::default()),
+            offset: None,
+            message: String::new(),
+            fields: vec![("f".to_owned(), m.path.to_owned())],
+        };
+        Finding { rule: Arc::new(info), weight: m.weight, outcome: None, time, evidence: vec![evidence], count: 1 }
+    }
+
+    fn plain(m: &Make) -> Finding {
+        make(m, |_| {})
+    }
+
+    fn policy() -> VerdictPolicy {
+        RuleSet::empty().unwrap().policy().clone()
+    }
+
+    fn covered(all: bool) -> Coverage {
+        let mut coverage = Coverage::default();
+        for name in ["mft", "usn", "run_keys", "event_log", "prefetch", "lnk_files"] {
+            let found = u64::from(all);
+            *coverage.of(name) = ArtifactCoverage { found, complete: found, ..ArtifactCoverage::default() };
+        }
+        coverage
+    }
+
+    fn conclusion(findings: &[Finding], all: bool) -> (Conclusion, f64) {
+        let verdict = judge(findings, &covered(all), &policy());
+        (verdict.conclusion, verdict.score)
+    }
+
+    use EvidenceClass::{D, M, S, W};
+    use Stage::{Av, Delivery, Execution, Install, Persistence};
+
+    /// Expected values follow section "verdict" of `verdict.yaml`, worked out by hand.
+    #[test]
+    fn conclusions() {
+        let d = || plain(&base("D", Install, D, 70));
+        let s = |name, stage, weight| plain(&base(name, stage, S, weight));
+        let w = || plain(&base("W", Delivery, W, 5));
+        for (findings, all, expected, score) in [
+            (vec![], true, Conclusion::NotDetected, 0.0),
+            (vec![], false, Conclusion::Inconclusive, 0.0),
+            (vec![w()], true, Conclusion::NotDetected, 5.0),
+            (vec![w()], false, Conclusion::Inconclusive, 5.0),
+            (vec![plain(&base("M", Persistence, M, 15))], true, Conclusion::NotDetected, 15.0),
+            (vec![s("S", Execution, 20)], true, Conclusion::Suspicious, 20.0),
+            (vec![s("S", Execution, 20)], false, Conclusion::Suspicious, 20.0),
+            (vec![d()], true, Conclusion::Suspicious, 70.0),
+            (vec![d(), w()], true, Conclusion::Suspicious, 75.0),
+            (vec![d(), s("S", Execution, 35)], true, Conclusion::Confirmed, 105.0),
+            (vec![s("A", Execution, 35), s("B", Persistence, 60)], true, Conclusion::Likely, 95.0),
+            (vec![s("A", Execution, 70), s("B", Execution, 70)], true, Conclusion::Suspicious, 70.0),
+        ] {
+            let names: Vec<_> = findings.iter().map(|f| f.rule.id.clone()).collect();
+            assert_eq!(conclusion(&findings, all), (expected, score), "{names:?}");
+        }
+        // 45 (delivery, cut) + 35 + 60 = 140 and the chain's 15; three stages, a strong hit in persistence.
+        let three = [s("A", Delivery, 55), s("B", Execution, 35), s("C", Persistence, 60)];
+        assert_eq!(conclusion(&three, true), (Conclusion::Confirmed, 155.0));
+    }
+
+    #[test]
+    fn the_state_of_the_evidence_and_the_period_count() {
+        let mut deleted = base("X", Install, D, 70);
+        deleted.state = State::Carved;
+        let other = plain(&base("Y", Execution, M, 15));
+        let verdict = judge(&[plain(&deleted), other], &covered(true), &policy());
+        assert_eq!(verdict.points[0].points, 42.0, "70 × 0.6");
+        assert_ne!(verdict.conclusion, Conclusion::Confirmed, "a definitive hit needs a confidence of 0.8");
+        for (from, until, factor) in
+            [("2020-08-01", "2020-09-01", 1.0), ("2020-09-01", "2021-01-01", 0.8), ("2022-01-01", "2023-01-01", 0.5)]
+        {
+            let period = Period { from: Timestamp::parse(from), until: Timestamp::parse(until) };
+            let finding = make(&base("X", Install, S, 40), |i| i.periods = vec![period]);
+            let verdict = judge(&[finding], &covered(true), &policy());
+            assert_eq!((verdict.points[0].period, verdict.points[0].points), (factor, 40.0 * factor), "{from}");
+        }
+    }
+
+    /// Every finding is there with its reason, whether it counts or not.
+    #[test]
+    fn one_fact_counts_once_and_every_point_is_explained() {
+        let mut a = base("A", Persistence, S, 60);
+        let mut b = base("B", Persistence, S, 45);
+        (a.group, b.group) = ("run", "run");
+        let context = make(&base("C", Stage::Antiforensics, M, 15), |i| i.near = Some(Near { before: 0, after: DAY }));
+        let far = make(&Make { time: "2021-08-26T05:00:00Z", ..base("F", Stage::Antiforensics, M, 15) }, |i| {
+            i.near = Some(Near { before: 0, after: DAY })
+        });
+        let verdict = judge(&[plain(&b), plain(&a), context, far], &covered(true), &policy());
+        let point = |name: &str| verdict.points.iter().find(|p| p.rule == name).unwrap();
+        assert!(point("A").counted && !point("B").counted && point("C").counted && !point("F").counted);
+        assert!(point("A").why.contains("60 × 1 (evidence in use)"), "{}", point("A").why);
+        assert!(point("B").why.contains("support: in the group 'run' the heavier A counts"));
+        assert!(point("C").why.contains("it lies near"));
+        assert!(point("F").why.contains("left out"));
+        assert_eq!(verdict.score, 75.0);
+        let sum: f64 =
+            verdict.stages.iter().map(|s| s.score).sum::<f64>() + verdict.bonuses.iter().map(|b| b.points).sum::<f64>();
+        assert_eq!(sum, verdict.score, "the parts make the sum");
+    }
+
+    #[test]
+    fn bonuses() {
+        let at = |name, stage, time, artifact, user, path| {
+            plain(&Make { time, artifact, user, path, ..base(name, stage, S, 10) })
+        };
+        let path = r"C:\Users\a\AppData\Local\x\y.dll";
+        let quoted = r#"regsvr32.exe /s "c:\users\a\appdata\local\X\Y.dll""#;
+        let findings = [
+            at("E", Execution, "2020-08-26T05:10:00Z", "event_log", Some("a"), quoted),
+            at("D", Delivery, "2020-08-26T05:00:00Z", "mft", Some("a"), path),
+            at("I", Install, "2020-08-26T05:20:00Z", "prefetch", Some("b"), path),
+        ];
+        let verdict = judge(&findings, &covered(true), &policy());
+        let names: Vec<_> = verdict.bonuses.iter().map(|b| (b.name.as_str(), b.points)).collect();
+        assert_eq!(names, [("chain", 15.0), ("same_path", 10.0), ("second_user", 5.0)]);
+        assert_eq!(verdict.bonuses[0].findings, [1, 0, 2]);
+        assert_eq!(verdict.users, ["a", "b"]);
+        let late = at("I", Install, "2020-08-26T05:31:00Z", "prefetch", Some("SYSTEM"), r"C:\Windows\System32\cmd.exe");
+        let verdict = judge(&[findings[0].clone(), findings[1].clone(), late], &covered(true), &policy());
+        assert!(verdict.bonuses.is_empty(), "{:?}", verdict.bonuses);
+    }
+
+    #[test]
+    fn blocked_is_not_infected() {
+        let mut stopped = plain(&base("AV", Av, S, 20));
+        stopped.outcome = Some("blocked".to_owned());
+        let document = plain(&base("DEL", Delivery, S, 60));
+        let verdict = judge(&[stopped.clone(), document.clone()], &covered(true), &policy());
+        assert_eq!((verdict.conclusion, verdict.state), (Conclusion::Suspicious, HostState::Blocked));
+        let ran = plain(&base("EXE", Execution, S, 50));
+        let verdict = judge(&[stopped, document, ran], &covered(true), &policy());
+        assert_eq!(verdict.conclusion, Conclusion::Likely);
+        assert_ne!(verdict.state, HostState::Blocked);
+    }
+
+    #[test]
+    fn state_reached_and_window() {
+        let autorun = make(&base("RUN", Persistence, S, 60), |i| i.shows = Some(Shows::Autorun));
+        let file = make(&base("FILE", Install, S, 35), |i| i.shows = Some(Shows::File));
+        let mut gone = base("FILE", Install, S, 35);
+        gone.state = State::Deleted;
+        let gone = make(&gone, |i| i.shows = Some(Shows::File));
+        let opened = make(&base("DOC", Delivery, M, 15), |i| i.reached = Some("opened".to_owned()));
+        let state = |f: &[Finding]| judge(f, &covered(true), &policy()).state;
+        assert_eq!(state(&[autorun.clone(), file.clone()]), HostState::Active);
+        assert_eq!(state(std::slice::from_ref(&file)), HostState::Dormant);
+        assert_eq!(state(&[gone]), HostState::Removed);
+        assert_eq!(state(&[]), HostState::None);
+        let old = plain(&Make { time: "2019-01-01T00:00:00Z", ..base("OLD", Execution, M, 15) });
+        let end = plain(&Make { time: "2020-08-30T05:00:00Z", ..base("END", Execution, M, 15) });
+        let verdict = judge(&[old, opened, autorun, file, end], &covered(true), &policy());
+        let steps: Vec<_> = verdict.reached.iter().map(|(step, _)| step.as_str()).collect();
+        assert_eq!(steps, ["opened", "executed", "installed", "persistent"]);
+        let window = verdict.window.unwrap();
+        assert_eq!(&window.from.to_string()[..10], "2020-08-26");
+        assert_eq!(&window.until.to_string()[..10], "2020-08-30");
+    }
+
+    #[test]
+    fn coverage_counts_only_what_has_a_parser() {
+        let mut coverage = covered(true);
+        *coverage.of("prefetch") = ArtifactCoverage { found: 4, complete: 2, failed: 2, ..ArtifactCoverage::default() };
+        let verdict = judge(&[], &coverage, &policy());
+        let line = |name: &str| verdict.coverage_lines.iter().find(|l| l.source.starts_with(name)).unwrap();
+        assert_eq!(line("prefetch").read, 0.5);
+        assert_eq!(line("network use").weight, 0.0);
+        // 90 + 90 + 80 + 90 + 70 / 2 + 20 of 440
+        assert!((verdict.coverage - 405.0 / 440.0).abs() < 1e-9, "{}", verdict.coverage);
+    }
+
+    #[test]
+    fn the_same_input_gives_the_same_verdict() {
+        let findings: Vec<_> = (0..50)
+            .map(|i| plain(&base(["A", "B", "C"][i % 3], Stage::ALL[i % 13].0, [S, M, W][i % 3], (i % 40) as u32)))
+            .collect();
+        let first = judge(&findings, &covered(true), &policy());
+        assert!((0..5).all(|_| judge(&findings, &covered(true), &policy()) == first));
+    }
+}
