@@ -1,6 +1,7 @@
 //! What an artifact is: a value that says where evidence lies, what it emits, and how it is read.
 
 use std::io;
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::bytes::{FormatError, ReadAt, read_up_to};
@@ -37,6 +38,17 @@ pub enum Reads {
         recognise: fn(&[u8]) -> bool,
         /// Reads one file.
         parse: fn(&FileInput<'_>, &Host, &mut Out<'_>) -> Result<Completion, ArtifactError>,
+    },
+    /// Files like [`Reads::Files`], but large ones whose parts may be read at the same time and in any order.
+    Parts {
+        /// As for files.
+        paths: &'static [&'static str],
+        /// As for files.
+        recognise: fn(&[u8]) -> bool,
+        /// Cuts a file into parts, always in the same way. What a range counts is the parser's own matter.
+        parts: fn(&dyn ReadAt) -> Vec<Range<u64>>,
+        /// Reads one part.
+        parse: fn(&FileInput<'_>, Range<u64>, &Host, &mut Out<'_>) -> Result<Completion, ArtifactError>,
     },
     /// Registry keys, known by their path in one kind of hive.
     RegKeys {
@@ -272,12 +284,13 @@ pub struct Out<'a> {
     user: Option<String>,
     events: u64,
     issues: u64,
+    rest_lost: bool,
 }
 
 impl<'a> Out<'a> {
     /// For the input at that place; `state` is the input's own.
     pub fn new(sink: &'a mut dyn Sink, artifact: &'static str, locator: Arc<Locator>, state: State) -> Self {
-        Self { sink, artifact, locator, state, user: None, events: 0, issues: 0 }
+        Self { sink, artifact, locator, state, user: None, events: 0, issues: 0, rest_lost: false }
     }
 
     /// The account that the input as a whole belongs to: records that name none themselves get it.
@@ -353,8 +366,14 @@ impl<'a> Out<'a> {
         self.sink.event(event);
     }
 
+    /// True if an issue told already that everything from some offset on is lost.
+    pub const fn rest_lost(&self) -> bool {
+        self.rest_lost
+    }
+
     /// Records what could not be read.
     pub fn issue(&mut self, offset: Option<u64>, loss: Loss, error: impl ToString) {
+        self.rest_lost |= loss == Loss::Rest;
         self.issues = self.issues.saturating_add(1);
         self.sink.issue(ParseIssue {
             locator: Arc::clone(&self.locator),

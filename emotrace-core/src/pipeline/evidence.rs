@@ -289,7 +289,7 @@ fn recognise(head: &[u8], path: &Path) -> Option<LooseKind> {
     }
     artifacts::ARTIFACTS
         .iter()
-        .find(|a| matches!(a.reads, Reads::Files { recognise, .. } if recognise(head)))
+        .find(|a| matches!(a.reads, Reads::Files { recognise, .. } | Reads::Parts { recognise, .. } if recognise(head)))
         .map(|a| LooseKind::Artifact(a))
 }
 

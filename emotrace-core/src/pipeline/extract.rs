@@ -3,6 +3,7 @@
 
 use std::any::Any;
 use std::io;
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -15,7 +16,8 @@ use super::plan::{Found, Plan, Planned, What};
 use super::progress::Progress;
 use super::run::Options;
 use crate::artifacts::{
-    self, ArtifactError, Completion, EntryInput, FileInput, KeyInput, Out, Reads, VolumeInput, VolumeView, read_host,
+    self, Artifact, ArtifactError, Completion, EntryInput, FileInput, KeyInput, Out, Reads, VolumeInput, VolumeView,
+    read_host,
 };
 use crate::bytes::ReadAt;
 use crate::filesystem::FileSystemIssue;
@@ -236,7 +238,7 @@ impl Run<'_> {
                 }
                 let locator = Arc::new(mounted.locator(image, entry, path, ""));
                 let out = Out::new(worker, planned.artifact.name, Arc::clone(&locator), state(entry));
-                job(out, coverage, |out| parse(&EntryInput { locator, entry }, host, out));
+                job(out, coverage, true, |out| parse(&EntryInput { locator, entry }, host, out));
             }
         }
         worker.start(Job { artifact: WALK, input });
@@ -261,17 +263,19 @@ impl Run<'_> {
     }
 
     fn read_found(&self, pool: &ThreadPool, found: &[Found]) -> Result<(), RunError> {
-        self.progress.phase("reading artifacts", found.len() as u64);
         let volumes: Vec<Mounted> = (0..self.evidence.volumes.len()).map(|v| self.mounted(v)).collect();
         let hosts: Vec<Host> = volumes.iter().map(|mounted| self.host(Some(mounted))).collect();
+        let inputs: Vec<Input<'_>> = found.iter().flat_map(|found| inputs(found, &volumes[found.volume])).collect();
+        self.progress.phase("reading artifacts", inputs.len() as u64);
         pool.install(|| {
-            found.par_iter().enumerate().with_max_len(1).try_for_each(|(input, found)| {
+            inputs.par_iter().enumerate().with_max_len(1).try_for_each(|(number, input)| {
                 self.options.check()?;
-                let input = u32::try_from(input).unwrap_or(u32::MAX);
-                let (mounted, host) = (&volumes[found.volume], &hosts[found.volume]);
-                match found.what {
-                    What::File(planned) => self.read_file(input, found, planned, mounted, host),
-                    What::Hive => self.read_hive_file(input, found, mounted, host),
+                let number = u32::try_from(number).unwrap_or(u32::MAX);
+                let volume = input.found.volume;
+                let (mounted, host) = (&volumes[volume], &hosts[volume]);
+                match input.found.what {
+                    What::File(planned) => self.read_file(number, input, planned, mounted, host),
+                    What::Hive => self.read_hive_file(number, input.found, mounted, host),
                 }
                 self.progress.advance(1);
                 Ok(())
@@ -279,20 +283,22 @@ impl Run<'_> {
         })
     }
 
-    fn read_file(&self, input: u32, found: &Found, planned: Planned, mounted: &Mounted, host: &Host) {
-        let Reads::Files { parse, .. } = planned.artifact.reads else { return };
+    fn read_file(&self, number: u32, input: &Input<'_>, planned: Planned, mounted: &Mounted, host: &Host) {
+        let found = input.found;
         let entry = &*found.entry;
         let locator = Arc::new(mounted.locator(&self.evidence.label, entry, &found.path, &found.stream));
         let mut lane = self.lane();
         let Lane { worker, coverage, .. } = &mut *lane;
-        worker.start(Job { artifact: planned.index, input });
+        worker.start(Job { artifact: planned.index, input: number });
         let out = Out::new(worker, planned.artifact.name, Arc::clone(&locator), state(entry));
-        job(out, coverage, |out| {
+        let parse = |out: &mut Out<'_>| {
             let read = |source| ArtifactError::Read { offset: 0, source };
             let data = mounted.files.open(entry, &found.stream).map_err(read)?;
             let limits = self.options.limits;
-            parse(&FileInput { locator, data: &*data, entry: Some(entry), limits }, host, out)
-        });
+            let file = FileInput { locator, data: &*data, entry: Some(entry), limits };
+            parse_file(planned.artifact, &file, input.part.clone(), host, out)
+        };
+        job(out, coverage, input.is_first(), parse);
     }
 
     fn read_hive_file(&self, input: u32, found: &Found, mounted: &Mounted, host: &Host) {
@@ -301,7 +307,11 @@ impl Run<'_> {
         // The logs beside a deleted hive's old path belong to whatever took its place.
         let logs = if entry.deleted { Vec::new() } else { hives::logs_beside(&*mounted.files, &found.path) };
         let hive = mounted.files.open(entry, "").map_err(|error| error.to_string()).and_then(|data| {
+            if data.is_empty() {
+                return Ok(None);
+            }
             guarded(|| hives::open(&*data, &logs, self.options.replay, self.options.limits))?
+                .map(Some)
                 .map_err(|error| error.to_string())
         });
         self.read_hive(input, hive, &found.path, &locator, state(entry), host);
@@ -311,7 +321,7 @@ impl Run<'_> {
     fn read_hive(
         &self,
         input: u32,
-        hive: Result<Hive, String>,
+        hive: Result<Option<Hive>, String>,
         path: &str,
         locator: &Arc<Locator>,
         state: State,
@@ -324,7 +334,12 @@ impl Run<'_> {
         let counts = coverage.of(REGISTRY);
         counts.found = counts.found.saturating_add(1);
         let hive = match hive {
-            Ok(hive) => hive,
+            Ok(Some(hive)) => hive,
+            // Since Windows 10 1803 the backups in RegBack are files without content.
+            Ok(None) => {
+                counts.other_format = counts.other_format.saturating_add(1);
+                return;
+            }
             Err(error) => {
                 counts.failed = counts.failed.saturating_add(1);
                 counts.issues = counts.issues.saturating_add(1);
@@ -343,7 +358,7 @@ impl Run<'_> {
             let found = guarded(|| {
                 hives::for_each_match(&hive, &identity, keys, locator, &mut |key: &KeyInput<'_>| {
                     let out = Out::new(worker, planned.artifact.name, Arc::clone(locator), state);
-                    job(out.with_user(identity.account()), coverage, |out| parse(key, host, out));
+                    job(out.with_user(identity.account()), coverage, true, |out| parse(key, host, out));
                 });
             });
             if let Err(panic) = found {
@@ -371,7 +386,7 @@ impl Run<'_> {
                 worker.start(Job { artifact: planned.index, input });
                 let out = Out::new(worker, planned.artifact.name, Arc::clone(&locator), State::Live);
                 let limits = self.options.limits;
-                job(out, coverage, |out| parse(&VolumeInput { locator, volume: &mounted, limits }, &host, out));
+                job(out, coverage, true, |out| parse(&VolumeInput { locator, volume: &mounted, limits }, &host, out));
                 self.progress.advance(1);
                 Ok(())
             })
@@ -385,7 +400,7 @@ impl Run<'_> {
             let locator = Arc::new(Locator { image, path, ..Locator::default() });
             match loose.what {
                 LooseKind::Hive => {
-                    let hive = loose_hive(loose, self.options).map(|(_, hive)| hive);
+                    let hive = loose_hive(loose, self.options).map(|(_, hive)| Some(hive));
                     self.read_hive(input, hive, &loose.name, &locator, State::Live, &host);
                 }
                 LooseKind::Artifact(artifact) => {
@@ -393,14 +408,14 @@ impl Run<'_> {
                     else {
                         continue;
                     };
-                    let Reads::Files { parse, .. } = artifact.reads else { continue };
                     let mut lane = self.lane();
                     let Lane { worker, coverage, .. } = &mut *lane;
                     worker.start(Job { artifact: planned.index, input });
                     let out = Out::new(worker, artifact.name, Arc::clone(&locator), State::Live);
                     let limits = self.options.limits;
-                    job(out, coverage, |out| {
-                        parse(&FileInput { locator, data: &*loose.data, entry: None, limits }, &host, out)
+                    job(out, coverage, true, |out| {
+                        let file = FileInput { locator, data: &*loose.data, entry: None, limits };
+                        parse_file(artifact, &file, 0..u64::MAX, &host, out)
                     });
                 }
             }
@@ -414,8 +429,8 @@ impl Run<'_> {
         let wanted = artifacts::ARTIFACTS.iter().filter(|a| self.options.selection.wants(a.name));
         for artifact in wanted {
             let counts = all.of(artifact.name);
-            if no_mft && matches!(artifact.reads, Reads::Entries { .. } | Reads::Volume { .. }) {
-                let why = "this evidence holds no file system, only copies of files";
+            if no_mft && matches!(artifact.reads, Reads::Entries { .. }) {
+                let why = "a copy of files tells no file-system times, no $FILE_NAME times and no deleted files";
                 counts.not_available = Some(why.to_owned());
             }
         }
@@ -430,16 +445,58 @@ const fn state(entry: &FileEntry) -> State {
     if entry.deleted { State::Deleted } else { State::Live }
 }
 
-/// Runs one parser on one input, and turns whatever happens into counts and issues.
+/// One piece of work on a found input: all of it, or one of its parts.
+struct Input<'f> {
+    found: &'f Found,
+    part: Range<u64>,
+}
+
+impl Input<'_> {
+    /// Coverage counts inputs, not parts.
+    const fn is_first(&self) -> bool {
+        self.part.start == 0
+    }
+}
+
+/// The pieces of work that an input gives. A file that can't be opened is one piece, which says so.
+fn inputs<'f>(found: &'f Found, mounted: &Mounted) -> Vec<Input<'f>> {
+    let whole = || vec![Input { found, part: 0..u64::MAX }];
+    let What::File(Planned { artifact: Artifact { reads: Reads::Parts { parts, .. }, .. }, .. }) = &found.what else {
+        return whole();
+    };
+    let Ok(data) = mounted.files.open(&found.entry, &found.stream) else { return whole() };
+    match guarded(|| parts(&*data)) {
+        Ok(parts) if !parts.is_empty() => parts.into_iter().map(|part| Input { found, part }).collect(),
+        _ => whole(),
+    }
+}
+
+fn parse_file(
+    artifact: &Artifact,
+    file: &FileInput<'_>,
+    part: Range<u64>,
+    host: &Host,
+    out: &mut Out<'_>,
+) -> Result<Completion, ArtifactError> {
+    match artifact.reads {
+        Reads::Files { parse, .. } => parse(file, host, out),
+        Reads::Parts { parse, .. } => parse(file, part, host, out),
+        _ => Ok(Completion::NotThisFormat),
+    }
+}
+
+/// Runs one parser on one input, and turns whatever happens into counts and issues. `counted` is false for further parts
+/// of an input.
 fn job(
     mut out: Out<'_>,
     coverage: &mut Coverage,
+    counted: bool,
     parse: impl FnOnce(&mut Out<'_>) -> Result<Completion, ArtifactError>,
 ) {
     let artifact = out.artifact();
     let result = guarded(|| parse(&mut out));
     match &result {
-        Ok(Ok(Completion::Truncated { at })) => {
+        Ok(Ok(Completion::Truncated { at })) if !out.rest_lost() => {
             out.issue(Some(*at), Loss::Rest, "the input ends before its content does");
         }
         Ok(Ok(_)) => {}
@@ -453,8 +510,10 @@ fn job(
         Ok(Ok(Completion::NotThisFormat)) => &mut counts.other_format,
         Ok(Err(_)) | Err(_) => &mut counts.failed,
     };
-    *outcome = outcome.saturating_add(1);
-    counts.found = counts.found.saturating_add(1);
+    if counted {
+        *outcome = outcome.saturating_add(1);
+        counts.found = counts.found.saturating_add(1);
+    }
     counts.events = counts.events.saturating_add(out.events());
     counts.issues = counts.issues.saturating_add(out.issues());
 }

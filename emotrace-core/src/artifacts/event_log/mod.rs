@@ -36,15 +36,16 @@ pub(super) static ARTIFACT: Artifact = Artifact {
         "https://github.com/libyal/libevtx/blob/main/documentation/Windows%20XML%20Event%20Log%20(EVTX).asciidoc",
     ],
     emits: &[&RECORD],
-    reads: Reads::Files {
+    reads: Reads::Parts {
         paths: &[r"\Windows\System32\winevt\Logs\*.evtx", r"**\*.evtx"],
         recognise: evtx::recognise,
+        parts,
         parse,
     },
 };
 
 /// One record.
-pub static RECORD: Descriptor = Descriptor {
+static RECORD: Descriptor = Descriptor {
     name: "windows:evtx:record",
     doc: "A provider logged an event at that time",
     message: "{summary}",
@@ -88,7 +89,7 @@ pub static RECORD: Descriptor = Descriptor {
 
 /// Cuts a log into parts of 64 chunks (4 MiB) that may be read in any order and at the same time. A log without a file
 /// header is one part, for each reading of it begins with a search for its chunks.
-pub fn parts(data: &dyn ReadAt) -> Vec<Range<u64>> {
+fn parts(data: &dyn ReadAt) -> Vec<Range<u64>> {
     const CHUNKS: u64 = 64;
     let mut start = [0; 8];
     let signed = read_up_to(data, 0, &mut start).is_ok_and(|n| n == start.len() && evtx::has_file_header(&start));
@@ -105,7 +106,7 @@ pub fn parts(data: &dyn ReadAt) -> Vec<Range<u64>> {
 ///
 /// # Errors
 /// When the file can't be read.
-pub fn parse_part(
+fn parse(
     input: &FileInput<'_>,
     chunks: Range<u64>,
     host: &Host,
@@ -133,10 +134,6 @@ pub fn parse_part(
         Err(error) => out.issue(Some(error.offset()), Loss::Record, error),
     });
     Ok(completion)
-}
-
-fn parse(input: &FileInput<'_>, host: &Host, out: &mut Out<'_>) -> Result<Completion, ArtifactError> {
-    parse_part(input, 0..u64::MAX, host, out)
 }
 
 fn event(record: EvtxRecord, host: &Host) -> Record {
@@ -438,6 +435,6 @@ mod tests {
         let input = FileInput { locator: Arc::default(), data: &data, entry: None, limits: Default::default() };
         let mut sink = Collect::default();
         let mut out = Out::new(&mut sink, ARTIFACT.name, Arc::default(), State::Live);
-        assert_eq!(parse(&input, &Host::default(), &mut out).unwrap(), Completion::NotThisFormat);
+        assert_eq!(parse(&input, 0..u64::MAX, &Host::default(), &mut out).unwrap(), Completion::NotThisFormat);
     }
 }
