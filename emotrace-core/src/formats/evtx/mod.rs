@@ -1060,7 +1060,7 @@ mod tests {
     /// 9,000 times the same value of 20 KB would be 180 MB out of a chunk of 64 KB.
     #[test]
     fn a_value_placed_thousands_of_times_is_refused() {
-        let value = vec![b'A', 0].repeat(10_000);
+        let value = [b'A', 0].repeat(10_000);
         let mut binxml = with_template(&[0x0d, 0, 0, 0x01].repeat(9_000));
         binxml.extend(1u32.to_le_bytes());
         binxml.extend((value.len() as u16).to_le_bytes());
