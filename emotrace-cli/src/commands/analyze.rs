@@ -47,8 +47,7 @@ pub(crate) fn run(arguments: &Analyze) -> Result<Exit, Failure> {
         Ok(())
     })?);
     outputs.push(write_file(folder, "coverage.json", |out| write_json(&json!(extraction.coverage), out))?);
-    outputs
-        .push(write_file(folder, "evidence.json", |out| write_json(&info::facts(&evidence, &extraction.hosts), out))?);
+    outputs.push(write_file(folder, "evidence.json", |out| write_json(&info::facts(&evidence), out))?);
     // What depends on the run and not on the evidence stands here alone.
     let manifest = json!({
         "tool": "emotrace",

@@ -191,7 +191,11 @@ pub struct VolumeInput<'a> {
 pub trait VolumeView: Send + Sync {
     /// Opens the stream of a live file by path from the root (`\$Extend\$UsnJrnl`) and stream name.
     fn open(&self, path: &str, stream: &str) -> Option<Arc<dyn ReadAt>>;
-    /// Full path of a record as it is now, if its sequence number still fits.
+    /// A path from the root as output shows it: with the drive letter, where it is known.
+    fn display_path(&self, path: &str) -> String {
+        path.to_owned()
+    }
+    /// Full path from the root of a record as it is now, if its sequence number still fits.
     fn path_of(&self, reference: FileReference) -> Option<String>;
     /// Name and parent of a record as they are now, if its sequence number still fits. With them a path can be put together
     /// of which an upper directory had another name then. The default knows none; then [`VolumeView::path_of`] is asked.

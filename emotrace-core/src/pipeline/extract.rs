@@ -1,35 +1,30 @@
-//! Runs every job of the plan on all cores. The only place with threads, and the only one where a panic of a third
-//! party's decoder is caught.
+//! Runs every job of the plan on all cores. The only place with threads.
 
-use std::any::Any;
 use std::io;
 use std::ops::Range;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rayon::ThreadPool;
 use rayon::prelude::*;
 
-use super::evidence::{Evidence, Loose, LooseKind, Mounted};
+use super::evidence::{Evidence, LooseKind, Mounted};
+use super::guard::guarded;
 use super::hives::{self, Identity};
+use super::hosts::loose_hive;
 use super::plan::{Found, Plan, Planned, What};
 use super::progress::Progress;
 use super::run::Options;
 use crate::artifacts::{
     self, Artifact, ArtifactError, Completion, EntryInput, FileInput, KeyInput, Out, Reads, VolumeInput, VolumeView,
-    read_host,
 };
 use crate::bytes::ReadAt;
 use crate::filesystem::FileSystemIssue;
-use crate::formats::regf::{Hive, HiveKind};
+use crate::formats::regf::Hive;
 use crate::model::{Coverage, FileEntry, FileReference, Host, Locator, Loss, ParseIssue, Sink, State};
 use crate::timeline::{Job, Timeline, TimelineBuilder, Worker};
 
 /// The name under which coverage counts hives, and issues of hives are listed.
 const REGISTRY: &str = "registry";
-
-/// Hives that tell what the host is.
-const HOST_HIVES: &[&str] = &["SYSTEM", "SOFTWARE", "SAM", "SECURITY"];
 
 /// Issues of the walk stand behind those of all artifacts.
 const WALK: u32 = u32::MAX;
@@ -99,7 +94,7 @@ pub fn extract(evidence: &Evidence, options: &Options, progress: &dyn Progress) 
         progress,
         plan: Plan::new(&options.selection),
         lanes: (0..pool.current_num_threads()).map(|_| lane()).collect(),
-        hosts: hosts(evidence, options),
+        hosts: evidence.hosts.clone(),
     };
     run.walk(&pool)?;
     let found = run.collect_found();
@@ -129,51 +124,6 @@ fn gaps(evidence: &Evidence) -> Vec<ParseIssue> {
         .collect()
 }
 
-/// Reads what the registry tells of each installed system.
-pub fn hosts(evidence: &Evidence, options: &Options) -> Vec<Host> {
-    let of_volume = |mounted: &Mounted| {
-        let hives: Vec<(HiveKind, Hive)> = HOST_HIVES
-            .iter()
-            .filter_map(|name| {
-                let path = format!(r"\Windows\System32\config\{name}");
-                let entry = mounted.files.lookup(&path).ok()?;
-                let data = mounted.files.open(&entry, "").ok()?;
-                let logs = hives::logs_beside(&*mounted.files, &path);
-                let hive = guarded(|| hives::open(&*data, &logs, options.replay, options.limits).ok()).ok()??;
-                Some((HiveKind::from_path(name)?, hive))
-            })
-            .collect();
-        let mut host = guarded(|| read_host(&borrowed(&hives))).ok()?;
-        host.volume.clone_from(&mounted.label);
-        (!hives.is_empty()).then_some(host)
-    };
-    let mut hosts: Vec<Host> = evidence.volumes.iter().filter_map(of_volume).collect();
-    let loose: Vec<(HiveKind, Hive)> = evidence.loose.iter().filter_map(|l| loose_hive(l, options).ok()).collect();
-    if !loose.is_empty() {
-        hosts.extend(guarded(|| read_host(&borrowed(&loose))).ok());
-    }
-    hosts
-}
-
-fn borrowed(hives: &[(HiveKind, Hive)]) -> Vec<(HiveKind, &Hive)> {
-    hives.iter().map(|(kind, hive)| (*kind, hive)).collect()
-}
-
-fn loose_hive(loose: &Loose, options: &Options) -> Result<(HiveKind, Hive), String> {
-    if !matches!(loose.what, LooseKind::Hive) {
-        return Err("not a hive".to_owned());
-    }
-    let hive = guarded(|| hives::open(&*loose.data, &loose.logs(), options.replay, options.limits))?;
-    let hive = hive.map_err(|error| error.to_string())?;
-    Ok((HiveKind::from_content(&hive), hive))
-}
-
-/// The drive letter of a volume is what its own host says, or what the collection says.
-fn letter(mounted: &Mounted, hosts: &[Host]) -> Option<char> {
-    let is_own = |h: &&Host| h.volume == mounted.label;
-    mounted.letter.or_else(|| hosts.iter().find(is_own).and_then(|h| h.system_drive))
-}
-
 impl Run<'_> {
     fn lane(&self) -> MutexGuard<'_, Lane> {
         let lane = rayon::current_thread_index().unwrap_or(0) % self.lanes.len().max(1);
@@ -188,18 +138,9 @@ impl Run<'_> {
         own.or(only).cloned().unwrap_or_default()
     }
 
-    fn mounted(&self, volume: usize) -> Mounted {
-        let mounted = &self.evidence.volumes[volume];
-        Mounted {
-            label: mounted.label.clone(),
-            letter: letter(mounted, &self.hosts),
-            files: Arc::clone(&mounted.files),
-        }
-    }
-
     /// One pass over every file system serves all artifacts.
     fn walk(&self, pool: &ThreadPool) -> Result<(), RunError> {
-        let volumes: Vec<Mounted> = (0..self.evidence.volumes.len()).map(|v| self.mounted(v)).collect();
+        let volumes = &self.evidence.volumes;
         let parts: Vec<(usize, usize)> = volumes
             .iter()
             .enumerate()
@@ -263,7 +204,7 @@ impl Run<'_> {
     }
 
     fn read_found(&self, pool: &ThreadPool, found: &[Found]) -> Result<(), RunError> {
-        let volumes: Vec<Mounted> = (0..self.evidence.volumes.len()).map(|v| self.mounted(v)).collect();
+        let volumes = &self.evidence.volumes;
         let hosts: Vec<Host> = volumes.iter().map(|mounted| self.host(Some(mounted))).collect();
         let inputs: Vec<Input<'_>> = found.iter().flat_map(|found| inputs(found, &volumes[found.volume])).collect();
         self.progress.phase("reading artifacts", inputs.len() as u64);
@@ -375,8 +316,8 @@ impl Run<'_> {
         pool.install(|| {
             jobs.par_iter().with_max_len(1).try_for_each(|(volume, planned)| {
                 self.options.check()?;
-                let mounted = self.mounted(*volume);
-                let host = self.host(Some(&mounted));
+                let mounted = &self.evidence.volumes[*volume];
+                let host = self.host(Some(mounted));
                 let (image, label) = (self.evidence.label.clone(), mounted.label.clone());
                 let locator = Arc::new(Locator { image, volume: label, ..Locator::default() });
                 let Reads::Volume { parse } = planned.artifact.reads else { return Ok(()) };
@@ -386,7 +327,7 @@ impl Run<'_> {
                 worker.start(Job { artifact: planned.index, input });
                 let out = Out::new(worker, planned.artifact.name, Arc::clone(&locator), State::Live);
                 let limits = self.options.limits;
-                job(out, coverage, true, |out| parse(&VolumeInput { locator, volume: &mounted, limits }, &host, out));
+                job(out, coverage, true, |out| parse(&VolumeInput { locator, volume: mounted, limits }, &host, out));
                 self.progress.advance(1);
                 Ok(())
             })
@@ -400,7 +341,7 @@ impl Run<'_> {
             let locator = Arc::new(Locator { image, path, ..Locator::default() });
             match loose.what {
                 LooseKind::Hive => {
-                    let hive = loose_hive(loose, self.options).map(|(_, hive)| Some(hive));
+                    let hive = loose_hive(loose, self.options.replay, self.options.limits).map(|(_, hive)| Some(hive));
                     self.read_hive(input, hive, &loose.name, &locator, State::Live, &host);
                 }
                 LooseKind::Artifact(artifact) => {
@@ -518,17 +459,6 @@ fn job(
     counts.issues = counts.issues.saturating_add(out.issues());
 }
 
-/// Runs code that a third party's decoder may make panic. Nothing that it touched is used afterwards except sinks, whose
-/// state is whole after every call.
-fn guarded<T>(run: impl FnOnce() -> T) -> Result<T, String> {
-    catch_unwind(AssertUnwindSafe(run)).map_err(|panic| format!("the decoder gave up: {}", panic_text(&*panic)))
-}
-
-fn panic_text(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no reason given")
-}
-
 impl VolumeView for Mounted {
     fn open(&self, path: &str, stream: &str) -> Option<Arc<dyn ReadAt>> {
         let entry = self.files.lookup(path).ok()?;
@@ -537,7 +467,11 @@ impl VolumeView for Mounted {
 
     fn path_of(&self, reference: FileReference) -> Option<String> {
         let entry = self.files.entry(reference).ok()?;
-        entry.primary_name().map(|name| self.display_path(&name.path))
+        entry.primary_name().map(|name| name.path.clone())
+    }
+
+    fn display_path(&self, path: &str) -> String {
+        Mounted::display_path(self, path)
     }
 
     fn name_of(&self, reference: FileReference) -> Option<(String, FileReference)> {
