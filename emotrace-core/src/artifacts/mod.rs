@@ -12,6 +12,7 @@
 
 mod artifact;
 pub mod event_log;
+pub mod scheduled_tasks;
 
 pub use artifact::{
     Artifact, ArtifactError, Completion, EntryInput, FileInput, KeyInput, Limits, Out, Reads, Record, VolumeInput,
@@ -21,7 +22,7 @@ pub use artifact::{
 use crate::model::Schema;
 
 /// Every artifact, in the order in which equal instants are listed.
-pub static ARTIFACTS: &[&Artifact] = &[&event_log::EVENT_LOG];
+pub static ARTIFACTS: &[&Artifact] = &[&event_log::EVENT_LOG, &scheduled_tasks::SCHEDULED_TASKS];
 
 /// The artifact of that name.
 pub fn by_name(name: &str) -> Option<&'static Artifact> {

@@ -12,4 +12,6 @@
 )]
 
 pub mod evtx;
+pub mod job;
 pub mod regf;
+pub mod xml;

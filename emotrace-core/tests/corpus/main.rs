@@ -4,6 +4,7 @@
 //! every test here is listed as ignored; none counts as passed.
 
 mod evtx;
+mod scheduled_tasks;
 
 use std::path::{Path, PathBuf};
 
@@ -13,7 +14,7 @@ use libtest_mimic::{Arguments, Trial};
 type Case = (&'static str, fn(&Path));
 
 /// One list per module; a new module adds its line here.
-const CASES: &[&[Case]] = &[evtx::CASES];
+const CASES: &[&[Case]] = &[evtx::CASES, scheduled_tasks::CASES];
 
 fn corpus() -> Option<PathBuf> {
     let place = match std::env::var_os("EMOTRACE_CORPUS") {

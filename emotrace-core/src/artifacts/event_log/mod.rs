@@ -2,7 +2,7 @@
 //!
 //! The records are read by [`evtx`]; what they mean is the provider's business. All that a record holds goes into one kind of
 //! event with an open map, so that a rule on any event id needs no code. `summary` says the event in one sentence for
-//! those that matter most in an investigation ([`texts`]), and names the first values for all others.
+//! those that matter most in an investigation (table `texts`), and names the first values for all others.
 //!
 //! A large log is read in parts: [`parts`] cuts it, [`parse_part`] reads one part, and the parts of one log can be read
 //! at the same time.
