@@ -234,6 +234,12 @@ impl Record {
         }
     }
 
+    /// Takes these values in place of those set so far.
+    pub fn values(mut self, values: Values) -> Self {
+        self.values = values;
+        self
+    }
+
     /// Sets a declared field.
     pub fn set(mut self, field: &'static str, value: impl Into<Value>) -> Self {
         self.values.set(field, value);
