@@ -205,3 +205,48 @@ fn a_closed_pipe_is_no_crash() {
     assert_eq!(stdout(&run).lines().count(), 1);
     assert!(!stderr(&run).contains("panicked"), "{}", stderr(&run));
 }
+
+/// Each file is one row with its four times, as `fls -m` gives it.
+#[test]
+fn the_body_file_holds_every_file_once() {
+    let text = stdout(&emotrace(&["timeline", path(&case()), "-f", "bodyfile", "-a", "file_times"]));
+    let rows: Vec<Vec<&str>> = text.lines().map(|line| line.split('|').collect()).collect();
+    assert!(rows.iter().all(|row| row.len() == 11));
+    let seconds = |text: &serde_json::Value| {
+        let time = emotrace_core::model::Timestamp::parse(text.as_str().unwrap()).unwrap();
+        time.unix_seconds().to_string()
+    };
+    let mut checked = 0;
+    for file in truth()["files"].as_array().unwrap() {
+        let name = format!("C:\\{}", file["path"].as_str().unwrap().replace('/', "\\"));
+        // Names that a line of text can't hold as they are have a test of their own.
+        if !name.chars().all(|c| c.is_alphanumeric() || "\\/:._-() ".contains(c)) {
+            continue;
+        }
+        let hits: Vec<_> = rows.iter().filter(|row| row[1] == name).collect();
+        assert_eq!(hits.len(), 1, "{name}");
+        let times = ["accessed", "modified", "changed", "created"].map(|time| seconds(&file[time]));
+        assert_eq!(hits[0][7..], times, "{name}");
+        assert_eq!(hits[0][2], file["record"].to_string());
+        checked += 1;
+    }
+    assert!(checked > 300, "{checked}");
+}
+
+/// What Timesketch's importer asks of a row; one without would be dropped or dated anew.
+#[test]
+fn every_timesketch_row_can_be_imported() {
+    let run = emotrace(&["timeline", path(&case()), "-f", "timesketch"]);
+    let rows = rows(&run);
+    assert!(rows.len() > 1_000);
+    for row in rows {
+        assert!(
+            row["message"].is_string() && row["timestamp_desc"].is_string() && row["data_type"].is_string(),
+            "{row}"
+        );
+        let date = row["datetime"].as_str().unwrap();
+        let time = emotrace_core::model::Timestamp::parse(date).unwrap();
+        assert_eq!(row["timestamp"].as_i64(), Some(time.unix_micros()), "{row}");
+        assert!(row.as_object().unwrap().values().all(|v| v.as_str().is_none_or(|s| s.len() <= 32_766)));
+    }
+}

@@ -31,7 +31,7 @@ pub(crate) fn run(arguments: &Analyze) -> Result<Exit, Failure> {
     let mut outputs = Vec::new();
     let mut notes: Vec<String> = Vec::new();
     for format in &arguments.format {
-        let context = Context { hosts: extraction.hosts.clone(), zone: arguments.tz };
+        let context = Context { hosts: extraction.hosts.clone(), zone: arguments.tz, from: arguments.selecting.from };
         let mut written = Default::default();
         outputs.push(write_file(folder, file_name(*format), |out| {
             written = write_timeline(&extraction, *format, context, &options, &*progress, out)?;

@@ -22,7 +22,7 @@ pub(crate) fn run(arguments: &Timeline) -> Result<Exit, Failure> {
     let (extraction, hashes) =
         verify::beside(&evidence, arguments.hash, &options, || extract(&evidence, &options, &*progress));
     let extraction = extraction?;
-    let context = Context { hosts: extraction.hosts.clone(), zone: arguments.tz };
+    let context = Context { hosts: extraction.hosts.clone(), zone: arguments.tz, from: arguments.selecting.from };
     let write =
         |out: &mut dyn Write| write_timeline(&extraction, arguments.format, context.clone(), &options, &*progress, out);
     let written = match &arguments.output {

@@ -232,7 +232,12 @@ impl Evidence {
         }
         if evidence.volumes.is_empty() {
             let why = evidence.issues.iter().find(|i| i.loss == Loss::Whole).map(|i| i.error.clone());
-            let found = why.unwrap_or_else(|| describe(&layout));
+            let mut found = why.unwrap_or_else(|| describe(&layout));
+            let unreadable: u64 = source.gaps().iter().map(|gap| gap.len).sum();
+            if unreadable > 0 {
+                let first = source.facts().issues.first().map(|i| format!(" ({})", i.error)).unwrap_or_default();
+                found = format!("{found}; {unreadable} of {} bytes could not be read{first}", source.facts().size);
+            }
             return Err(EvidenceError::NoVolume { path: paths.first().cloned().unwrap_or_default(), found });
         }
         evidence.label = match (&layout.disk_id, first_serial) {
