@@ -216,9 +216,14 @@ fn the_body_file_holds_every_file_once() {
         let time = emotrace_core::model::Timestamp::parse(text.as_str().unwrap()).unwrap();
         time.unix_seconds().to_string()
     };
-    let mut checked = 0;
-    for file in truth()["files"].as_array().unwrap() {
+    let (truth, mut checked) = (truth(), 0);
+    for file in truth["files"].as_array().unwrap() {
         let name = format!("C:\\{}", file["path"].as_str().unwrap().replace('/', "\\"));
+        // JSON can't hold the name with the lone surrogate; a file with several links stands at its first one.
+        let linked = [&truth["hard_links"]["record"], &truth["attribute_list"]["record"]];
+        if file["record"] == truth["surrogate"]["record"] || linked.contains(&&file["record"]) {
+            continue;
+        }
         // Names that a line of text can't hold as they are have a test of their own.
         if !name.chars().all(|c| c.is_alphanumeric() || "\\/:._-() ".contains(c)) {
             continue;
