@@ -111,4 +111,17 @@ pub trait FileSystem: Send + Sync {
     /// # Errors
     /// `NotFound`, `NotADirectory`, or a read error.
     fn list(&self, directory: &FileEntry) -> io::Result<Vec<FileEntry>>;
+
+    /// As [`FileSystem::list`], and tells what of the directory could not be read.
+    ///
+    /// # Errors
+    /// As [`FileSystem::list`].
+    fn list_with_issues(
+        &self,
+        directory: &FileEntry,
+        issue: &mut dyn FnMut(FileSystemIssue),
+    ) -> io::Result<Vec<FileEntry>> {
+        let _ = issue;
+        self.list(directory)
+    }
 }

@@ -608,6 +608,54 @@ fn compressed_units() {
     assert_eq!(content(&volume, 37, "").unwrap_err().kind(), ErrorKind::InvalidData);
 }
 
+/// CompactOS: the main stream is a hole, the content lies in `WofCompressedData`. The streams come from another encoder.
+#[test]
+fn files_of_the_overlay_filter_read_as_their_content() {
+    let mut image = image();
+    // 300 = 0x12c: the stream takes clusters from there on, the first of them 4 bytes of chunk table each.
+    let stream = include_bytes!("../../../../testdata/formats/wof/xpress4k.bin");
+    assert!(stream.len() < 99 * CLUSTER);
+    image.cluster(300, stream);
+    let pairs = &[0x21, 99, 0x2c, 1, 0];
+    let packed = Sample {
+        name: "WofCompressedData",
+        highest: 98,
+        allocated: 99 * 1024,
+        size: stream.len() as u64,
+        initialized: stream.len() as u64,
+        pairs,
+        ..Sample::default()
+    };
+    let hole = Sample {
+        flags: 0x8000,
+        highest: 68,
+        allocated: 69 * 1024,
+        size: 70_000,
+        initialized: 70_000,
+        pairs: &[0x01, 69, 0],
+        ..Sample::default()
+    };
+    let point = |provider: u8, algorithm: u8| {
+        let data = [0x17, 0, 0, 0x80, 16, 0, 0, 0, 1, 0, 0, 0, provider, 0, 0, 0, 1, 0, 0, 0, algorithm, 0, 0, 0];
+        samples::resident(kind::REPARSE_POINT, "", &data)
+    };
+    let file = |name: &str, point: Vec<u8>, streams: &[Vec<u8>]| with(with(named(ROOT_REF, name), &[point]), streams);
+    let both = [samples::extent(hole), samples::extent(packed)];
+    image.set(36, 1, LIVE, &file("notepad.exe", point(2, 0), &both));
+    image.set(37, 1, LIVE, &file("in an image", point(1, 0), &both));
+    image.set(38, 1, LIVE, &file("no stream", point(2, 0), &both[..1]));
+    let volume = image.open().unwrap();
+    let bytes = content(&volume, 36, "").unwrap();
+    assert_eq!(bytes.len(), 70_000);
+    assert!(bytes.windows(8).any(|w| w == b"invoice ") && bytes[60_000..].windows(8).any(|w| w == b"document"));
+    // wimlib stored chunk 10 (bytes 40,960 on) as it is: it lies in the stream byte for byte.
+    assert!(stream.windows(4096).any(|w| w == &bytes[40_960..45_056]));
+    assert_eq!(content(&volume, 36, "WofCompressedData").unwrap(), stream, "the stream itself can still be had");
+    assert_eq!(volume.allocated_ranges(&entry(&volume, 36), ""), None);
+    assert_eq!(content(&volume, 37, "").unwrap_err().kind(), ErrorKind::Unsupported);
+    assert_eq!(content(&volume, 38, "").unwrap_err().kind(), ErrorKind::NotFound);
+}
+
 #[test]
 fn several_threads_see_the_same() {
     let volume = image().open().unwrap();
