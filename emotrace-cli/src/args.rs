@@ -30,6 +30,8 @@ Examples:
   emotrace info case.E01                       what the image holds, and the host
   emotrace verify case.E01                     hashes, compared with the stored ones
   emotrace ls case.E01 'C:/Users'              a folder of the image
+  emotrace cat case.E01 'C:/Users/a/x.exe:Zone.Identifier' > zone.txt
+                                               one stream of one file
   emotrace extract case.E01 -o files           all artifact files, with a SHA-256 manifest
   emotrace explain prefetch                    what an artifact proves and what it does not
 
@@ -54,6 +56,8 @@ pub(crate) enum Command {
     Verify(Verify),
     /// List files of the evidence, live and deleted
     Ls(Ls),
+    /// Write one file, or one of its streams, to stdout, byte for byte
+    Cat(Cat),
     /// Copy files out of the evidence, byte for byte, with a SHA-256 manifest
     Extract(Extract),
     /// Say what an artifact is, what it proves and what it does not
@@ -198,6 +202,20 @@ pub(crate) struct Ls {
     /// Every record of the volume that is not in use, wherever it lay
     #[arg(long, short, conflicts_with = "recursive")]
     pub(crate) deleted: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Cat {
+    /// Image or folder
+    #[arg(value_name = "EVIDENCE")]
+    pub(crate) evidence: PathBuf,
+    /// Place: [VOLUME/]PATH[:STREAM] or [VOLUME/]#RECORD-SEQUENCE[:STREAM], which also reads deleted records; VOLUME is
+    /// p1, p2 … or C:
+    #[arg(value_name = "PLACE")]
+    pub(crate) place: String,
+    /// More segments of the image
+    #[arg(long = "segment", value_name = "FILE")]
+    pub(crate) segments: Vec<PathBuf>,
 }
 
 #[derive(Debug, Args)]

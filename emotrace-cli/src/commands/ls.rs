@@ -3,9 +3,11 @@
 use std::io::{self, BufWriter, Write, stdout};
 
 use emotrace_core::export::escape::visible;
-use emotrace_core::model::FileEntry;
-use emotrace_core::pipeline::{Address, Evidence, Mounted, Target};
+use emotrace_core::filesystem::FileSystemIssue;
+use emotrace_core::model::{FileEntry, Loss};
+use emotrace_core::pipeline::{Mounted, Target};
 
+use super::open_place;
 use crate::args::Ls;
 use crate::exit::{Exit, Failure};
 
@@ -13,15 +15,11 @@ use crate::exit::{Exit, Failure};
 const MAX_DEPTH: usize = 512;
 
 pub(crate) fn run(arguments: &Ls) -> Result<Exit, Failure> {
-    let mut paths = vec![arguments.evidence.clone()];
-    paths.extend(arguments.segments.iter().cloned());
-    let evidence = Evidence::open(&paths)?;
-    let labels: Vec<&str> = evidence.volumes.iter().filter_map(|v| v.label.as_deref()).collect();
+    let (evidence, address) = open_place(&arguments.evidence, &arguments.segments, &arguments.place)?;
     let failed = |error: io::Error| Failure::Output(arguments.place.clone(), error);
-    let address = Address::parse(&arguments.place, &labels)
-        .map_err(|error| Failure::Message(format!("{}: {error}", arguments.place)))?;
     let volume = address.volume(&evidence).map_err(failed)?;
     let mut out = BufWriter::new(stdout().lock());
+    let mut whole = true;
     if arguments.deleted {
         for part in 0..volume.files.parts() {
             let mut lines = Vec::new();
@@ -32,7 +30,7 @@ pub(crate) fn run(arguments: &Ls) -> Result<Exit, Failure> {
                         lines.push(entry)
                     }
                 },
-                &mut |_| {},
+                &mut |issue| whole &= tell("", &issue),
             );
             for entry in lines {
                 line(&entry, None, &mut out)?;
@@ -45,15 +43,23 @@ pub(crate) fn run(arguments: &Ls) -> Result<Exit, Failure> {
                 Target::Path(path) => path.trim_end_matches('\\').to_owned(),
                 Target::Record(_) => entry.primary_name().map(|n| n.path.clone()).unwrap_or_default(),
             };
-            list(volume, &entry, &root, arguments.recursive, 0, &mut out)?;
+            whole = list(volume, &entry, &root, arguments.recursive, 0, &mut out)?;
         } else {
             line(&entry, None, &mut out)?;
         }
     }
     out.flush()?;
-    Ok(Exit::Done)
+    Ok(if whole { Exit::Done } else { Exit::Incomplete })
 }
 
+/// Tells on stderr what could not be read. True if nothing was lost by it.
+fn tell(path: &str, issue: &FileSystemIssue) -> bool {
+    let record = issue.record.map(|record| format!("#{record}")).unwrap_or_default();
+    eprintln!("{}: {}", visible(&format!("{path} {record}")).trim(), visible(&issue.error));
+    issue.loss == Loss::None
+}
+
+/// Lists a folder. True if all of it could be read.
 fn list(
     volume: &Mounted,
     directory: &FileEntry,
@@ -61,12 +67,13 @@ fn list(
     recursive: bool,
     depth: usize,
     out: &mut dyn Write,
-) -> Result<(), Failure> {
-    let entries = match volume.files.list(directory) {
+) -> Result<bool, Failure> {
+    let mut whole = true;
+    let entries = match volume.files.list_with_issues(directory, &mut |issue| whole &= tell(path, &issue)) {
         Ok(entries) => entries,
         Err(error) => {
             eprintln!("{}: {error}", visible(path));
-            return Ok(());
+            return Ok(false);
         }
     };
     for entry in entries {
@@ -76,10 +83,10 @@ fn list(
         line(&entry, Some(&place), out)?;
         let is_self = entry.reference == directory.reference && entry.reference.is_some();
         if recursive && entry.directory && !is_self && depth < MAX_DEPTH {
-            list(volume, &entry, &place, recursive, depth + 1, out)?;
+            whole &= list(volume, &entry, &place, recursive, depth + 1, out)?;
         }
     }
-    Ok(())
+    Ok(whole)
 }
 
 /// Kind, record, size, time of modification and path; named streams on lines of their own.
