@@ -109,7 +109,8 @@ pub(crate) struct Selecting {
     /// Only events before this time
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub(crate) to: Option<Timestamp>,
-    /// Only these artifacts (repeatable; `emotrace explain` lists them)
+    /// Only these artifacts (repeatable; `emotrace explain` lists them); `all` means every one, also those that are read
+    /// only when they are asked for
     #[arg(long = "artifact", short, value_name = "NAME", value_delimiter = ',', value_parser = artifact)]
     pub(crate) artifacts: Vec<String>,
     /// Only evidence at these paths (repeatable): `*` within a name, `**` for any folders, as in 'C:\Users\**'
@@ -262,6 +263,7 @@ fn format(text: &str) -> Result<Format, String> {
 
 fn artifact(text: &str) -> Result<String, String> {
     match emotrace_core::artifacts::by_name(text) {
+        None if text == "all" => Ok(text.to_owned()),
         Some(artifact) => Ok(artifact.name.to_owned()),
         None => {
             let names: Vec<&str> = emotrace_core::artifacts::ARTIFACTS.iter().map(|a| a.name).collect();

@@ -169,7 +169,7 @@ fn path_of(input: &EntryInput<'_>, name: &FileName) -> String {
     format!("{}{}", drive.unwrap_or_default(), name.path)
 }
 
-fn with_times(record: Record, times: &MacbTimes) -> Record {
+pub(super) fn with_times(record: Record, times: &MacbTimes) -> Record {
     record
         .time(Meaning::MODIFIED, times.modified)
         .time(Meaning::ACCESSED, times.accessed)
@@ -178,7 +178,7 @@ fn with_times(record: Record, times: &MacbTimes) -> Record {
 }
 
 /// File attributes by their names. Source: Microsoft, File Attribute Constants (winnt.h).
-fn attribute_names(bits: u32) -> Vec<Value> {
+pub(super) fn attribute_names(bits: u32) -> Vec<Value> {
     const NAMES: &[(u32, &str)] = &[
         (0x1, "readonly"),
         (0x2, "hidden"),

@@ -21,7 +21,7 @@ use std::io;
 use std::sync::Arc;
 
 use crate::bytes::ReadAt;
-use crate::model::{FileEntry, FileReference, Loss, Timestamp};
+use crate::model::{FileEntry, FileReference, Loss, SlackName, Timestamp};
 
 /// Facts of the file system as a whole.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
@@ -123,5 +123,10 @@ pub trait FileSystem: Send + Sync {
     ) -> io::Result<Vec<FileEntry>> {
         let _ = issue;
         self.list(directory)
+    }
+
+    /// Gives the names in the slack of directories' indexes, for a file system that has such.
+    fn index_slack(&self, give: &mut dyn FnMut(SlackName), issue: &mut dyn FnMut(FileSystemIssue)) {
+        let _ = (give, issue);
     }
 }

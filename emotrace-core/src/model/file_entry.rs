@@ -177,3 +177,76 @@ impl FileEntry {
         self.streams.iter().find(|s| s.name.eq_ignore_ascii_case(name))
     }
 }
+
+/// What has become of an MFT record that an older structure names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecordState {
+    /// It is in use and still is that file.
+    Same,
+    /// The file is deleted; the record was not used again.
+    Deleted,
+    /// It is another file now.
+    Reused,
+}
+
+impl RecordState {
+    /// The name used in output.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Same => "same",
+            Self::Deleted => "deleted",
+            Self::Reused => "reused",
+        }
+    }
+}
+
+/// Where the remains of a directory's index lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SlackPlace {
+    /// Behind the entries of a block (`INDX`) of the index; offsets count in `$INDEX_ALLOCATION`.
+    Block,
+    /// In a block that the index does not use any more.
+    FreeBlock,
+    /// In the directory's MFT record: in `$INDEX_ROOT` or behind the last attribute; offsets count in `$MFT`.
+    Record,
+}
+
+impl SlackPlace {
+    /// The name used in output.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Block => "block",
+            Self::FreeBlock => "free_block",
+            Self::Record => "record",
+        }
+    }
+}
+
+/// A copy of a `$FILE_NAME` in the slack of a directory's index.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SlackName {
+    /// The directory whose index it is.
+    pub directory: FileReference,
+    /// Its path.
+    pub directory_path: String,
+    /// The directory itself is deleted.
+    pub directory_deleted: bool,
+    /// The file, if its reference was not written over, and what has become of its record.
+    pub file: Option<(FileReference, Option<RecordState>)>,
+    /// The name; in an index its times are those of `$STANDARD_INFORMATION`, as of the last update of the index.
+    pub name: FileName,
+    /// The parent was written over; the directory stands in the name instead.
+    pub parent_lost: bool,
+    /// Length of the main stream.
+    pub size: u64,
+    /// Bytes that it takes on the volume.
+    pub allocated: u64,
+    /// `FILE_ATTRIBUTE_*`, and 0x10000000 for a directory.
+    pub attributes: u32,
+    /// Where it lies.
+    pub place: SlackPlace,
+    /// Byte offset there.
+    pub offset: u64,
+    /// The update sequence of the block does not fit.
+    pub bad_fixup: bool,
+}

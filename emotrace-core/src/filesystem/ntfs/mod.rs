@@ -9,6 +9,7 @@ mod open;
 mod paths;
 mod reader;
 mod records;
+mod slack;
 #[cfg(test)]
 mod tests;
 
@@ -26,7 +27,7 @@ use crate::bytes::{ReadAt, read_exact_at, read_up_to};
 use crate::formats::mft::{Record, RecordHeader, ReparsePoint, attribute_type};
 use crate::formats::ntfs_boot::BootSector;
 use crate::formats::wof;
-use crate::model::{FileEntry, FileReference, Loss};
+use crate::model::{FileEntry, FileReference, Loss, SlackName};
 
 /// Records of one part of the walk.
 const RECORDS_PER_PART: u64 = 4096;
@@ -170,6 +171,10 @@ impl FileSystem for NtfsVolume {
         issue: &mut dyn FnMut(FileSystemIssue),
     ) -> io::Result<Vec<FileEntry>> {
         self.read_directory(directory, issue)
+    }
+
+    fn index_slack(&self, give: &mut dyn FnMut(SlackName), issue: &mut dyn FnMut(FileSystemIssue)) {
+        self.each_slack_name(give, issue);
     }
 }
 

@@ -656,6 +656,79 @@ fn files_of_the_overlay_filter_read_as_their_content() {
     assert_eq!(content(&volume, 38, "").unwrap_err().kind(), ErrorKind::NotFound);
 }
 
+/// An index entry with times of our age: others are not taken for entries.
+fn dated(record: u64, sequence: u16, parent: u64, name: &str) -> Vec<u8> {
+    let mut key = samples::file_name_value(parent, name, 3);
+    for at in [15, 23, 31, 39] {
+        key[at] = 1;
+    }
+    index_entry(reference(record, sequence), Some(&key), None)
+}
+
+#[test]
+fn names_in_the_slack_of_indexes() {
+    let mut image = image();
+    // Blocks 0 and 1 of the root's index; a third one that the tree does not lead to.
+    let blocks = Sample {
+        type_code: kind::INDEX_ALLOCATION,
+        name: "$I30",
+        highest: 2,
+        allocated: 3072,
+        size: 3072,
+        initialized: 3072,
+        pairs: &[0x21, 3, 150, 0, 0],
+        ..Sample::default()
+    };
+    let middle = index_entry(reference(32, 1), Some(&samples::file_name_value(ROOT_REF, "Frag.bin", 3)), Some(0));
+    let root = samples::index_root(&[middle, index_entry(0, None, Some(1))]);
+    let index = [samples::resident(kind::INDEX_ROOT, "$I30", &root), samples::extent(blocks)];
+    image.set(5, 5, LIVE | DIRECTORY, &with(named(ROOT_REF, "."), &index));
+    let live = [dated(31, 1, ROOT_REF, "hello.txt"), index_entry(0, None, None)];
+    let gone = [
+        dated(31, 1, ROOT_REF, "hello.txt"),
+        dated(31, 1, ROOT_REF, "old name.txt"),
+        dated(32, 9, ROOT_REF, "reused.exe"),
+        dated(41, 3, reference(30, 7), "freed.exe"),
+    ];
+    let mut block = samples::index_block(0, &[live.to_vec(), gone.to_vec()].concat());
+    crate::formats::fixup::apply(&mut block);
+    let end = 48 + live.concat().len();
+    block[28..32].copy_from_slice(&((end - 24) as u32).to_le_bytes());
+    samples::protect(&mut block, 40);
+    image.cluster(150, &block);
+    let free = [dated(31, 1, ROOT_REF, "old name.txt"), dated(90, 2, ROOT_REF, "far.exe"), index_entry(0, None, None)];
+    image.cluster(152, &samples::index_block(2, &free));
+    // A deleted folder: its own former entry, and one that another folder's index left in its cluster.
+    let root = samples::index_root(&[
+        dated(42, 1, reference(36, 3), "inner.dll"),
+        dated(43, 1, ROOT_REF, "foreign.dll"),
+        index_entry(0, None, None),
+    ]);
+    let index = samples::resident(kind::INDEX_ROOT, "$I30", &root);
+    image.set(36, 4, DIRECTORY, &with(named(ROOT_REF, "gone"), &[index]));
+    image.set(41, 4, 0, &named(reference(30, 7), "freed.exe"));
+    let volume = image.open().unwrap();
+    let (mut names, mut issues) = (Vec::new(), Vec::new());
+    volume.each_slack_name(&mut |name| names.push(name), &mut |issue| issues.push(issue));
+    assert_eq!(issues, []);
+    let seen: Vec<_> = names
+        .iter()
+        .map(|n| (n.name.path.as_str(), n.file.and_then(|(r, s)| Some((r.record, s?))), n.place, n.directory.record))
+        .collect();
+    use crate::model::{RecordState as R, SlackPlace as P};
+    let expected = [
+        (r"\old name.txt", Some((31, R::Same)), P::Block, 5),
+        (r"\reused.exe", Some((32, R::Reused)), P::Block, 5),
+        (r"\$Orphan\freed.exe", Some((41, R::Deleted)), P::Block, 5),
+        (r"\far.exe", None, P::FreeBlock, 5),
+        // Record 42 was never used: nothing can be said of it.
+        (r"\gone\inner.dll", None, P::Record, 36),
+    ];
+    assert_eq!(seen, expected, "a copy of a live entry is left out, and so is one of another folder in a deleted one");
+    assert_eq!(names[0].offset, end as u64 + gone[0].len() as u64 + 16);
+    assert_eq!((names[4].directory_path.as_str(), names[4].directory_deleted), (r"\gone", true));
+}
+
 #[test]
 fn several_threads_see_the_same() {
     let volume = image().open().unwrap();
@@ -720,6 +793,7 @@ fn any_damage_ends_in_bounded_work() {
             }
         }
         let _ = volume.lookup(r"\Dir\In.log");
+        volume.each_slack_name(&mut |_| (), &mut |_| ());
     }
 }
 
