@@ -49,6 +49,8 @@ static TIMES: Descriptor = Descriptor {
         Field::new("reparse_tag", Kind::Text, "Tag of the reparse point, hexadecimal."),
         Field::new("reparse_target", Kind::Text, "Where a link or junction leads."),
         Field::new("security_id", Kind::Number, "Key of the file's access rights in $Secure."),
+        Field::new("owner_sid", Kind::Text, "SID of the file's owner, from $Secure."),
+        Field::new("owner", Kind::Text, "Name of that account, where the host's registry tells it."),
         Field::new("usn", Kind::Number, "Place of the file's newest record in the change journal."),
         Field::new("lsn", Kind::Number, "Place of the record's last change in $LogFile."),
         Field::new("orphan", Kind::Bool, "The folder that held it is gone."),
@@ -73,14 +75,14 @@ static NAME_TIMES: Descriptor = Descriptor {
     ],
 };
 
-fn parse(input: &EntryInput<'_>, _host: &Host, out: &mut Out<'_>) -> Result<Completion, ArtifactError> {
+fn parse(input: &EntryInput<'_>, host: &Host, out: &mut Out<'_>) -> Result<Completion, ArtifactError> {
     let entry = input.entry;
     if entry.reference.is_none() {
         // A copy in a folder: that the file was there is all it tells.
-        out.give(facts(input));
+        out.give(facts(input, host));
         return Ok(Completion::Complete);
     }
-    standard_information(input, out);
+    standard_information(input, host, out);
     for name in &entry.names {
         if dos_twin_of(entry, name).is_none() {
             file_name(input, name, out);
@@ -89,16 +91,16 @@ fn parse(input: &EntryInput<'_>, _host: &Host, out: &mut Out<'_>) -> Result<Comp
     Ok(Completion::Complete)
 }
 
-fn standard_information(input: &EntryInput<'_>, out: &mut Out<'_>) {
+fn standard_information(input: &EntryInput<'_>, host: &Host, out: &mut Out<'_>) {
     let entry = input.entry;
     // Without $STANDARD_INFORMATION there are no times of its kind; the names still give theirs.
     let Some(information) = &entry.standard_information else {
         if entry.names.is_empty() && !entry.streams.is_empty() {
-            out.give(facts(input));
+            out.give(facts(input, host));
         }
         return;
     };
-    let record = facts(input)
+    let record = facts(input, host)
         .set("attributes", attribute_names(information.attributes))
         .set_some("security_id", information.security_id)
         .set_some("usn", information.usn);
@@ -106,10 +108,11 @@ fn standard_information(input: &EntryInput<'_>, out: &mut Out<'_>) {
 }
 
 /// What is known of the file beside its times.
-fn facts(input: &EntryInput<'_>) -> Record {
+fn facts(input: &EntryInput<'_>, host: &Host) -> Record {
     let entry = input.entry;
     let primary = entry.primary_name();
     let main = entry.main_stream();
+    let account = entry.owner.as_deref().and_then(|sid| host.user_by_sid(sid));
     let links: Vec<Value> = entry
         .links()
         .filter(|link| primary.is_none_or(|p| p.path != link.path))
@@ -132,6 +135,8 @@ fn facts(input: &EntryInput<'_>) -> Record {
         .set_some("streams", some(streams))
         .set_some("reparse_tag", entry.reparse_tag.map(|tag| format!("{tag:#010x}")))
         .set_some("reparse_target", entry.reparse_target.as_deref())
+        .set_some("owner_sid", entry.owner.as_deref())
+        .set_some("owner", account.and_then(|user| user.name.as_deref()))
         .set_some("lsn", entry.lsn)
         .set_some("orphan", primary.filter(|n| n.orphan).map(|_| true))
         .set_some("bad_fixup", entry.bad_fixup.then_some(true))

@@ -53,6 +53,10 @@ pub mod attribute_type {
     pub const ATTRIBUTE_LIST: u32 = 0x20;
     /// `$FILE_NAME`.
     pub const FILE_NAME: u32 = 0x30;
+    /// `$OBJECT_ID`.
+    pub const OBJECT_ID: u32 = 0x40;
+    /// `$SECURITY_DESCRIPTOR`; from NTFS 3.0 on most files have theirs in `$Secure`.
+    pub const SECURITY_DESCRIPTOR: u32 = 0x50;
     /// `$VOLUME_NAME`.
     pub const VOLUME_NAME: u32 = 0x60;
     /// `$VOLUME_INFORMATION`.

@@ -149,6 +149,8 @@ pub struct FileEntry {
     pub reparse_tag: Option<u32>,
     /// Where the reparse point leads, for links and junctions.
     pub reparse_target: Option<String>,
+    /// SID of the owner, `S-1-5-…`.
+    pub owner: Option<String>,
     /// Log file sequence number of the record's last change, 0 counted as absent.
     pub lsn: Option<u64>,
     /// The record's update sequence did not fit: it was torn when it was written, or damaged.

@@ -9,6 +9,7 @@ mod open;
 mod paths;
 mod reader;
 mod records;
+mod secure;
 mod slack;
 #[cfg(test)]
 mod tests;
@@ -22,6 +23,7 @@ pub use reader::{AttributeReader, Extent, Place};
 use self::directory::Upcase;
 use self::paths::{Paths, ROOT};
 use self::records::{Claims, Draft, Issues};
+use self::secure::Owners;
 use super::{FileSystem, FileSystemFacts, FileSystemIssue};
 use crate::bytes::{ReadAt, read_exact_at, read_up_to};
 use crate::formats::mft::{Record, RecordHeader, ReparsePoint, attribute_type};
@@ -48,6 +50,7 @@ pub struct NtfsVolume {
     issues: Vec<FileSystemIssue>,
     paths: Paths,
     upcase: OnceLock<Upcase>,
+    owners: OnceLock<Owners>,
 }
 
 impl NtfsVolume {
@@ -81,6 +84,11 @@ impl NtfsVolume {
         let stream = self.open_attribute(entry, attribute_type::DATA, wof::STREAM)?;
         let len = entry.main_stream().map_or(0, |main| main.size);
         Ok(Arc::new(wof::reader(stream, algorithm, len)))
+    }
+
+    /// The SID of the owner that a security id stands for.
+    fn owner(&self, security_id: u32) -> Option<&str> {
+        self.owners.get_or_init(|| Owners::read(self)).of(security_id)
     }
 
     fn upcase(&self) -> &Upcase {

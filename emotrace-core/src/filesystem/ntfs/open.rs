@@ -63,8 +63,17 @@ impl NtfsVolume {
             records: Some(records),
             ..FileSystemFacts::default()
         };
-        let mut volume =
-            Self { source, boot, mft, records, facts, issues, paths: Paths::default(), upcase: OnceLock::new() };
+        let mut volume = Self {
+            source,
+            boot,
+            mft,
+            records,
+            facts,
+            issues,
+            paths: Paths::default(),
+            upcase: OnceLock::new(),
+            owners: OnceLock::new(),
+        };
         volume.read_volume_record();
         Ok(volume)
     }

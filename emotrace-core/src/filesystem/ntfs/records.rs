@@ -11,12 +11,15 @@ use crate::formats::mft::{
     self, ATTRIBUTE_COMPRESSION_MASK, ATTRIBUTE_ENCRYPTED, ATTRIBUTE_SPARSE, Attribute, AttributeListEntry, Body,
     FileNameAttribute, NonResident, Record, RecordHeader, ReparsePoint, attribute_type,
 };
+use crate::formats::security_descriptor::SecurityDescriptor;
 use crate::model::{FileEntry, FileName, FileReference, Loss, Namespace, StreamFacts};
 
 /// Largest attribute list that is read. Windows stops at 256 KiB.
 const MAX_LIST: u64 = 1 << 20;
 /// Largest reparse point that is read. Windows stops at 16 KiB.
 const MAX_REPARSE: u64 = 64 << 10;
+/// Largest security descriptor that is read. Windows stops at 64 KiB.
+const MAX_DESCRIPTOR: u64 = 64 << 10;
 /// After so many extension records that are not the base's, the rest of a list is not followed.
 const MAX_STRANGERS: usize = 64;
 /// Records whose copies lie in `$MFTMirr`.
@@ -180,6 +183,15 @@ impl NtfsVolume {
                 draft.entry.reparse_tag = Some(point.tag);
                 draft.entry.reparse_target = point.target();
             }
+            (attribute_type::SECURITY_DESCRIPTOR, body) => {
+                let (value, offset) = match body {
+                    Body::Resident { value, offset } => (value.to_vec(), offset),
+                    Body::NonResident(part) => {
+                        (self.whole_value(number, &part, MAX_DESCRIPTOR, attribute, issue), attribute.offset)
+                    }
+                };
+                draft.entry.owner = SecurityDescriptor::parse(&value, offset)?.owner;
+            }
             _ => {}
         }
         Ok(())
@@ -264,6 +276,10 @@ impl NtfsVolume {
             }
         }
         let entry = &mut draft.entry;
+        if entry.owner.is_none() {
+            let id = entry.standard_information.and_then(|information| information.security_id);
+            entry.owner = id.and_then(|id| self.owner(id)).map(str::to_owned);
+        }
         entry.streams = draft.streams.drain(..).map(|stream| stream.facts).collect();
         entry.streams.sort_by_key(|stream| !stream.name.is_empty());
         entry.names.sort_by_key(|name| name.namespace == Namespace::Dos);

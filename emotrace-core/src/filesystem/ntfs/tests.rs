@@ -656,6 +656,45 @@ fn files_of_the_overlay_filter_read_as_their_content() {
     assert_eq!(content(&volume, 38, "").unwrap_err().kind(), ErrorKind::NotFound);
 }
 
+/// The samples' files have the security id 0x103.
+#[test]
+fn owners_by_security_id() {
+    let sid = |rid: u32| {
+        let mut sid = vec![1, 2, 0, 0, 0, 0, 0, 5];
+        sid.extend(21u32.to_le_bytes());
+        sid.extend(rid.to_le_bytes());
+        sid
+    };
+    let descriptor =
+        |rid: u32| [vec![1, 0, 0, 0x80, 20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], sid(rid)].concat();
+    let entry = |id: u32, at: u64, descriptor: &[u8]| {
+        let words = descriptor.chunks(4).map(|w| u32::from_le_bytes(w.try_into().unwrap()));
+        let hash = words.fold(0u32, |hash, word| hash.rotate_left(3).wrapping_add(word));
+        let mut data = [hash.to_le_bytes(), id.to_le_bytes()].concat();
+        data.extend(at.to_le_bytes());
+        data.extend((descriptor.len() as u32 + 20).to_le_bytes());
+        data.extend(descriptor);
+        data.resize(64, 0);
+        data
+    };
+    let sds = [entry(0x102, 0, &descriptor(500)), entry(0x103, 64, &descriptor(1001))].concat();
+    let mut image = image();
+    image.set(9, 9, LIVE, &with(named(ROOT_REF, "$Secure"), &[samples::resident(kind::DATA, "$SDS", &sds)]));
+    let own = samples::resident(kind::SECURITY_DESCRIPTOR, "", &descriptor(7));
+    image.set(36, 1, LIVE, &with(named(ROOT_REF, "with its own"), &[own]));
+    let volume = image.open().unwrap();
+    assert_eq!(entry_owner(&volume, 31).as_deref(), Some("S-1-5-21-1001"));
+    assert_eq!(entry_owner(&volume, 36).as_deref(), Some("S-1-5-21-7"));
+    // A descriptor of which the hash does not fit is not believed.
+    let at = place(9) + image.bytes[place(9)..][..CLUSTER].windows(4).position(|w| w == [0xe9, 3, 0, 0]).unwrap();
+    image.bytes[at] ^= 1;
+    assert_eq!(entry_owner(&image.open().unwrap(), 31), None);
+}
+
+fn entry_owner(volume: &NtfsVolume, record: u64) -> Option<String> {
+    entry(volume, record).owner
+}
+
 /// An index entry with times of our age: others are not taken for entries.
 fn dated(record: u64, sequence: u16, parent: u64, name: &str) -> Vec<u8> {
     let mut key = samples::file_name_value(parent, name, 3);
