@@ -4,7 +4,7 @@ use std::io::{self, BufWriter, Write, stdout};
 
 use emotrace_core::export::escape::visible;
 use emotrace_core::filesystem::FileSystemIssue;
-use emotrace_core::model::{FileEntry, Loss};
+use emotrace_core::model::{FileEntry, Loss, Recoverability};
 use emotrace_core::pipeline::{Mounted, Target};
 
 use super::open_place;
@@ -89,7 +89,8 @@ fn list(
     Ok(whole)
 }
 
-/// Kind, record, size, time of modification and path; named streams on lines of their own.
+/// Kind, record, size, time of modification, for a deleted file what may still be there of its content, and path; named
+/// streams on lines of their own.
 fn line(entry: &FileEntry, path: Option<&str>, out: &mut dyn Write) -> Result<(), Failure> {
     let kind = match (entry.directory, entry.reparse_tag) {
         (_, Some(_)) => 'l',
@@ -102,10 +103,26 @@ fn line(entry: &FileEntry, path: Option<&str>, out: &mut dyn Write) -> Result<()
     let modified = entry.standard_information.and_then(|s| s.times.modified).map(|t| t.to_string()).unwrap_or_default();
     let size = entry.main_stream().map(|s| s.size.to_string()).unwrap_or_default();
     let target = entry.reparse_target.as_ref().map(|t| format!(" -> {t}")).unwrap_or_default();
-    writeln!(out, "{kind}{state} {record:>14} {size:>14} {modified:28} {}", visible(&format!("{path}{target}")))?;
+    let grade = |grade: Option<Recoverability>| match (entry.deleted, grade) {
+        (false, _) => String::new(),
+        (true, None) => format!("{:20} ", ""),
+        (true, Some(grade)) => match grade.clusters() {
+            Some((free, total)) => format!("{:20} ", format!("{} {free}/{total}", grade.name())),
+            None => format!("{:20} ", grade.name()),
+        },
+    };
+    let (name, recoverable) = (format!("{path}{target}"), grade(entry.recoverable()));
+    writeln!(out, "{kind}{state} {record:>14} {size:>14} {modified:28} {recoverable}{}", visible(&name))?;
     for stream in entry.streams.iter().filter(|s| !s.name.is_empty()) {
         let name = format!("{path}:{}", stream.name);
-        writeln!(out, "s{state} {record:>14} {:>14} {:28} {}", stream.size, "", visible(&name))?;
+        writeln!(
+            out,
+            "s{state} {record:>14} {:>14} {:28} {}{}",
+            stream.size,
+            "",
+            grade(stream.recoverable),
+            visible(&name)
+        )?;
     }
     Ok(())
 }

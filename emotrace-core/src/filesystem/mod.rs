@@ -39,6 +39,10 @@ pub struct FileSystemFacts {
     pub size: Option<u64>,
     /// When the volume was formatted (creation of `$MFT`).
     pub formatted: Option<Timestamp>,
+    /// Marked as not put away in order: Windows would check it at the next start.
+    pub dirty: Option<bool>,
+    /// Identifier that Windows gave the volume for links to its files (`$OBJECT_ID` of `$Volume`); link files name it.
+    pub object_id: Option<String>,
     /// MFT records.
     pub records: Option<u64>,
 }

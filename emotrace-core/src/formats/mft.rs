@@ -652,7 +652,15 @@ pub struct VolumeInformation {
     pub flags: u16,
 }
 
+/// The volume was not put away in order, or a fault was found: Windows checks it at the next start.
+const VOLUME_DIRTY: u16 = 1;
+
 impl VolumeInformation {
+    /// True if the volume is marked as not put away in order.
+    pub const fn is_dirty(&self) -> bool {
+        self.flags & VOLUME_DIRTY != 0
+    }
+
     /// Reads it: major (8) and minor version (9), flags (10). `offset` is the place of the value.
     ///
     /// # Errors

@@ -107,6 +107,48 @@ pub struct StandardInformation {
     pub usn: Option<u64>,
 }
 
+/// What may still be there of a deleted stream's content. Clusters that are free now may have been used and freed in between:
+/// no grade but `Resident` proves that the content is the old one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recoverability {
+    /// In the record itself: it is as whole as the record.
+    Resident,
+    /// No cluster is in use now.
+    Free,
+    /// Some clusters are in use by other files now.
+    PartlyReused {
+        /// Clusters that are not in use.
+        free: u64,
+        /// Clusters of the stream.
+        total: u64,
+    },
+    /// All clusters are in use by other files now.
+    Reused,
+    /// The record does not tell all clusters, or the volume's `$Bitmap` can't be read.
+    Unknown,
+}
+
+impl Recoverability {
+    /// The name used in output.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Resident => "resident",
+            Self::Free => "free",
+            Self::PartlyReused { .. } => "partly_reused",
+            Self::Reused => "reused",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// Clusters that are free now, and all clusters, where that tells more than the name.
+    pub const fn clusters(self) -> Option<(u64, u64)> {
+        match self {
+            Self::PartlyReused { free, total } => Some((free, total)),
+            _ => None,
+        }
+    }
+}
+
 /// One `$DATA` stream (or the data of another attribute that can be opened by name).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StreamFacts {
@@ -126,6 +168,8 @@ pub struct StreamFacts {
     pub sparse: bool,
     /// EFS-encrypted: content can't be read.
     pub encrypted: bool,
+    /// Of a deleted file: what may still be there of the content.
+    pub recoverable: Option<Recoverability>,
 }
 
 /// What a volume knows of one file: an MFT record and its extension records.
@@ -172,6 +216,11 @@ impl FileEntry {
     /// The main stream.
     pub fn main_stream(&self) -> Option<&StreamFacts> {
         self.streams.iter().find(|s| s.name.is_empty())
+    }
+
+    /// Of a deleted file: what may still be there of its main stream.
+    pub fn recoverable(&self) -> Option<Recoverability> {
+        self.main_stream().and_then(|main| main.recoverable)
     }
 
     /// The stream of that name, compared without case as Windows does; empty for the main one.

@@ -16,8 +16,8 @@ pub use coverage::{ArtifactCoverage, Coverage};
 pub use descriptor::{Descriptor, Field, Kind, Schema};
 pub use event::{Event, Meaning, Origin, State, Value, Values};
 pub use file_entry::{
-    FileEntry, FileName, FileReference, MacbTimes, Namespace, RecordState, SlackName, SlackPlace, StandardInformation,
-    StreamFacts,
+    FileEntry, FileName, FileReference, MacbTimes, Namespace, RecordState, Recoverability, SlackName, SlackPlace,
+    StandardInformation, StreamFacts,
 };
 pub use finding::{Evidence, EvidenceClass, Finding, Level, Near, Period, RuleInfo, Shows, Stage};
 pub use host::{Host, Interface, Network, User};

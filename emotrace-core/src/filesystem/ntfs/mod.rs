@@ -4,6 +4,7 @@
 //! for its name before the walk has met it, and an extension record when its base is read. Memory grows with the number
 //! of directories, not of files.
 
+mod bitmap;
 mod directory;
 mod open;
 mod paths;
@@ -20,6 +21,7 @@ use std::sync::{Arc, OnceLock};
 pub use open::NtfsError;
 pub use reader::{AttributeReader, Extent, Place};
 
+use self::bitmap::Bitmap;
 use self::directory::Upcase;
 use self::paths::{Paths, ROOT};
 use self::records::{Claims, Draft, Issues};
@@ -51,6 +53,7 @@ pub struct NtfsVolume {
     paths: Paths,
     upcase: OnceLock<Upcase>,
     owners: OnceLock<Owners>,
+    bitmap: OnceLock<Option<Bitmap>>,
 }
 
 impl NtfsVolume {

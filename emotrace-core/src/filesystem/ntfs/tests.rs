@@ -108,7 +108,8 @@ fn image() -> Image {
 
     let volume = [
         samples::resident(kind::VOLUME_NAME, "", &samples::utf16("Täst")),
-        samples::resident(kind::VOLUME_INFORMATION, "", &[0, 0, 0, 0, 0, 0, 0, 0, 3, 1, 0, 0]),
+        samples::resident(kind::VOLUME_INFORMATION, "", &[0, 0, 0, 0, 0, 0, 0, 0, 3, 1, 1, 0]),
+        samples::resident(kind::OBJECT_ID, "", &[1; 16]),
     ];
     image.set(3, 3, LIVE, &with(named(ROOT_REF, "$Volume"), &volume));
 
@@ -232,6 +233,7 @@ fn a_healthy_volume_tells_its_facts_and_files() {
     let facts = volume.facts();
     assert_eq!((facts.kind.as_str(), facts.label.as_deref()), ("NTFS 3.1", Some("Täst")));
     assert_eq!((facts.serial, facts.cluster_size), (Some(0x1122_3344_5566_7788), Some(1024)));
+    assert_eq!((facts.dirty, facts.object_id.as_deref()), (Some(true), Some("01010101-0101-0101-0101-010101010101")));
     assert_eq!((facts.records, facts.formatted.map(|t| t.filetime())), (Some(64), Some(1)));
     assert_eq!(volume.issues(), []);
     let (entries, issues) = walk(&volume);
@@ -693,6 +695,45 @@ fn owners_by_security_id() {
 
 fn entry_owner(volume: &NtfsVolume, record: u64) -> Option<String> {
     entry(volume, record).owner
+}
+
+#[test]
+fn what_may_still_be_there_of_a_deleted_file() {
+    use crate::model::Recoverability as R;
+    let mut image = image();
+    // 300 = 0x12c to 303 free, 304 and 305 in use.
+    let mut bits = vec![0u8; 80];
+    bits[304 / 8] = 0b11;
+    image.set(6, 6, LIVE, &with(named(ROOT_REF, "$Bitmap"), &[samples::resident(kind::DATA, "", &bits)]));
+    let base = Sample { highest: 3, allocated: 4096, size: 4000, initialized: 4000, ..Sample::default() };
+    let file = |name: &str, sample: Sample<'_>| with(named(ROOT_REF, name), &[samples::extent(sample)]);
+    image.set(36, 2, 0, &file("free", Sample { pairs: &[0x21, 4, 0x2c, 1, 0], ..base }));
+    image.set(37, 2, 0, &file("partly", Sample { pairs: &[0x21, 4, 0x2d, 1, 0], ..base }));
+    let two = Sample { highest: 1, allocated: 2048, size: 2000, initialized: 2000, ..base };
+    image.set(38, 2, 0, &file("reused", Sample { pairs: &[0x21, 2, 0x30, 1, 0], ..two }));
+    image.set(39, 2, 0, &file("emptied", Sample { pairs: &[0], allocated: 0, size: 0, initialized: 0, ..base }));
+    image.set(40, 2, 0, &file("cut", Sample { pairs: &[0x21, 3, 0x2c, 1, 0], ..base }));
+    image.set(41, 2, 0, &with(named(ROOT_REF, "small"), &[samples::resident(kind::DATA, "", b"hi")]));
+    image.set(42, 2, 0, &file("outside", Sample { pairs: &[0x21, 4, 0, 4, 0], ..base }));
+    image.set(43, 1, LIVE, &file("live", Sample { pairs: &[0x21, 4, 0x2c, 1, 0], ..base }));
+    let volume = image.open().unwrap();
+    let grades: Vec<_> = (36..44).map(|record| entry(&volume, record).recoverable()).collect();
+    let expected = [
+        Some(R::Free),
+        Some(R::PartlyReused { free: 3, total: 4 }),
+        Some(R::Reused),
+        Some(R::Unknown),
+        Some(R::Unknown),
+        Some(R::Resident),
+        Some(R::Unknown),
+        None,
+    ];
+    assert_eq!(grades, expected);
+    // Without a bitmap nothing is known of clusters.
+    image.bytes[place(6)..][..4].fill(0);
+    let volume = image.open().unwrap();
+    assert_eq!(entry(&volume, 36).recoverable(), Some(R::Unknown));
+    assert_eq!(entry(&volume, 41).recoverable(), Some(R::Resident));
 }
 
 /// An index entry with times of our age: others are not taken for entries.
