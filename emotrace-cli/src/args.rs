@@ -30,6 +30,8 @@ Examples:
   emotrace info case.E01                       what the image holds, and the host
   emotrace verify case.E01                     hashes, compared with the stored ones
   emotrace ls case.E01 'C:/Users'              a folder of the image
+  emotrace cat case.E01 'C:/Users/a/x.exe:Zone.Identifier' > zone.txt
+                                               one stream of one file
   emotrace extract case.E01 -o files           all artifact files, with a SHA-256 manifest
   emotrace explain prefetch                    what an artifact proves and what it does not
 
@@ -54,6 +56,8 @@ pub(crate) enum Command {
     Verify(Verify),
     /// List files of the evidence, live and deleted
     Ls(Ls),
+    /// Write one file, or one of its streams, to stdout, byte for byte
+    Cat(Cat),
     /// Copy files out of the evidence, byte for byte, with a SHA-256 manifest
     Extract(Extract),
     /// Say what an artifact is, what it proves and what it does not
@@ -105,7 +109,8 @@ pub(crate) struct Selecting {
     /// Only events before this time
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub(crate) to: Option<Timestamp>,
-    /// Only these artifacts (repeatable; `emotrace explain` lists them)
+    /// Only these artifacts (repeatable; `emotrace explain` lists them); `all` means every one, also those that are read
+    /// only when they are asked for
     #[arg(long = "artifact", short, value_name = "NAME", value_delimiter = ',', value_parser = artifact)]
     pub(crate) artifacts: Vec<String>,
     /// Only evidence at these paths (repeatable): `*` within a name, `**` for any folders, as in 'C:\Users\**'
@@ -201,6 +206,20 @@ pub(crate) struct Ls {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Cat {
+    /// Image or folder
+    #[arg(value_name = "EVIDENCE")]
+    pub(crate) evidence: PathBuf,
+    /// Place: [VOLUME/]PATH[:STREAM] or [VOLUME/]#RECORD-SEQUENCE[:STREAM], which also reads deleted records; VOLUME is
+    /// p1, p2 … or C:
+    #[arg(value_name = "PLACE")]
+    pub(crate) place: String,
+    /// More segments of the image
+    #[arg(long = "segment", value_name = "FILE")]
+    pub(crate) segments: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Extract {
     #[command(flatten)]
     pub(crate) evidence: Evidence,
@@ -244,6 +263,7 @@ fn format(text: &str) -> Result<Format, String> {
 
 fn artifact(text: &str) -> Result<String, String> {
     match emotrace_core::artifacts::by_name(text) {
+        None if text == "all" => Ok(text.to_owned()),
         Some(artifact) => Ok(artifact.name.to_owned()),
         None => {
             let names: Vec<&str> = emotrace_core::artifacts::ARTIFACTS.iter().map(|a| a.name).collect();

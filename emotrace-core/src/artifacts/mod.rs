@@ -14,6 +14,7 @@ mod artifact;
 mod event_log;
 mod file_times;
 mod host;
+mod index_slack;
 mod jump_lists;
 mod lnk_files;
 mod prefetch;
@@ -37,6 +38,7 @@ use crate::model::Schema;
 #[rustfmt::skip]
 pub static ARTIFACTS: &[&Artifact] = &[
     &file_times::ARTIFACT,
+    &index_slack::ARTIFACT,
     &usn_journal::ARTIFACT,
     &recycle_bin::ARTIFACT,
     &zone_identifier::ARTIFACT,
@@ -48,6 +50,9 @@ pub static ARTIFACTS: &[&Artifact] = &[
     &services::ARTIFACT,
     &scheduled_tasks::ARTIFACT,
 ];
+
+/// Artifacts that are read only when they are asked for by name: they cost more than they tell on most evidence.
+pub const OPTIONAL: &[&str] = &["index_slack"];
 
 /// The artifact of that name.
 pub fn by_name(name: &str) -> Option<&'static Artifact> {

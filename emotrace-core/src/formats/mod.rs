@@ -29,6 +29,7 @@ pub mod prefetch;
 pub mod property_store;
 pub mod recycle_bin;
 pub mod regf;
+pub mod security_descriptor;
 pub mod shell_item;
 pub mod shell_names;
 pub mod usn;

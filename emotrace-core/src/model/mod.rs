@@ -15,7 +15,10 @@ mod verdict;
 pub use coverage::{ArtifactCoverage, Coverage};
 pub use descriptor::{Descriptor, Field, Kind, Schema};
 pub use event::{Event, Meaning, Origin, State, Value, Values};
-pub use file_entry::{FileEntry, FileName, FileReference, MacbTimes, Namespace, StandardInformation, StreamFacts};
+pub use file_entry::{
+    FileEntry, FileName, FileReference, MacbTimes, Namespace, RecordState, Recoverability, SlackName, SlackPlace,
+    StandardInformation, StreamFacts,
+};
 pub use finding::{Evidence, EvidenceClass, Finding, Level, Near, Period, RuleInfo, Shows, Stage};
 pub use host::{Host, Interface, Network, User};
 pub use issue::{Loss, ParseIssue};
