@@ -21,6 +21,7 @@ mod recycle_bin;
 mod run_keys;
 mod services;
 mod shell_link;
+mod user_assist;
 mod usn_journal;
 mod zone_identifier;
 
@@ -45,6 +46,7 @@ pub static ARTIFACTS: &[&Artifact] = &[
     &jump_lists::ARTIFACT,
     &run_keys::ARTIFACT,
     &services::ARTIFACT,
+    &user_assist::ARTIFACT,
 ];
 
 /// The artifact of that name.

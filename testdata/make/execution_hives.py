@@ -1,0 +1,60 @@
+"""Makes the fixture hives of the registry artifacts that speak of execution.
+
+    python3 testdata/make/execution_hives.py
+"""
+
+import codecs
+import os
+import struct
+
+from hivewriter import BINARY, DWORD, EXPAND_SZ, MULTI_SZ, QWORD, SZ, Key, filetime, write_hive
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+INSTALL = '2020-01-10T08:00:00.1234567Z'
+INFECTED = '2020-08-26T05:09:52.3456789Z'
+WINDOWS = 'Software\\Microsoft\\Windows\\CurrentVersion'
+
+
+def place(*parts):
+    path = os.path.join(ROOT, 'artifacts', *parts)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    return path
+
+
+def user_hive():
+    user = Key(ts=INSTALL)
+    user.at('Environment'), user.at('Console'), user.at('Control Panel')
+    return user
+
+
+def write_user(artifact, user):
+    write_hive(place(artifact, 'ntuser.hve'), user, '\\??\\C:\\Users\\Clippy\\ntuser.dat', INSTALL)
+
+
+def user_assist():
+    def five(runs, focus, ms, when):
+        return struct.pack('<4I', 0, runs, focus, ms) + struct.pack('<10f', *[-1.0] * 10) + struct.pack(
+            '<iQI', -1, filetime(when) if when else 0, 0)
+
+    def rot13(name):
+        return codecs.encode(name, 'rot13')
+
+    user = user_hive()
+    base = user.at(f'{WINDOWS}\\Explorer\\UserAssist')
+    base.at('{CEBFF5CD-ACE2-4F4F-9178-9926F41749EA}').values = [('Version', DWORD, 5)]
+    base.at('{CEBFF5CD-ACE2-4F4F-9178-9926F41749EA}\\Count').values = [
+        (rot13('{1AC14E77-02E7-4E5D-B744-2EB1AE5198B7}\\cmd.exe'), BINARY, five(6, 9, 61000, INFECTED)),
+        (rot13('C:\\Users\\Public\\Rechnung.exe'), BINARY, five(1, 0, 0, '2020-08-26T05:08:00Z')),
+        (rot13('Microsoft.Windows.Explorer'), BINARY, five(0, 3, 4000, None)),
+        (rot13('C:\\cut.exe'), BINARY, b'\1\2\3\4\5\6\7\0'),
+        (rot13('UEME_CTLSESSION'), BINARY, bytes(1612))]
+    base.at('{75048700-EF1F-11D0-9888-006097DEACF9}').values = [('Version', DWORD, 3)]
+    base.at('{75048700-EF1F-11D0-9888-006097DEACF9}\\Count').values = [
+        (rot13('UEME_CTLSESSION'), BINARY, bytes(8)),
+        (rot13('UEME_RUNPATH:C:\\WINDOWS\\system32\\NOTEPAD.EXE'), BINARY,
+         struct.pack('<IIQ', 1, 7, filetime('2009-08-04T15:19:23.25Z')))]
+    write_user('user_assist', user)
+
+
+if __name__ == '__main__':
+    user_assist()
