@@ -56,5 +56,46 @@ def user_assist():
     write_user('user_assist', user)
 
 
+def system_hive():
+    system = Key(ts=INSTALL)
+    system.at('Select').values = [('Current', DWORD, 1), ('Default', DWORD, 1), ('Failed', DWORD, 0), ('LastKnownGood', DWORD, 2)]
+    system.at('MountedDevices'), system.at('Setup')
+    for number in (1, 2):
+        system.at(f'ControlSet{number:03}\\Control\\ComputerName\\ComputerName').values = [('ComputerName', SZ, 'PC')]
+        system.at(f'ControlSet{number:03}\\Services')
+    return system
+
+
+def shimcache():
+    def ten(files):
+        data = struct.pack('<I', 0x34) + bytes(0x24) + struct.pack('<I', len(files)) + bytes(8)
+        for path, when in files:
+            name = path.encode('utf-16le')
+            body = struct.pack('<H', len(name)) + name + struct.pack('<QI', filetime(when), 4) + b'\1\0\0\0'
+            data += b'10ts' + struct.pack('<II', 0xAAAAAAAA, len(body)) + body
+        return data
+
+    def seven(files):
+        data = struct.pack('<II', 0xBADC0FEE, len(files)) + bytes(120)
+        paths, at = b'', 128 + 48 * len(files)
+        for path, when, flags in files:
+            name = path.encode('utf-16le')
+            data += struct.pack('<HHIQQIIQQ', len(name), len(name) + 2, 0, at + len(paths), filetime(when), flags, 0, 0, 0)
+            paths += name + b'\0\0'
+        return data + paths
+
+    system = system_hive()
+    name = 'Control\\Session Manager\\AppCompatCache'
+    system.at(f'ControlSet001\\{name}').values = [('AppCompatCache', BINARY, ten([
+        ('C:\\Users\\Clippy\\AppData\\Local\\evil.exe', '2020-08-26T05:09:52Z'),
+        ('C:\\Windows\\System32\\cmd.exe', '2019-12-07T09:09:00.1234567Z')]))]
+    system.at(f'ControlSet001\\{name}').ts = '2020-08-26T21:00:00Z'
+    system.at(f'ControlSet002\\{name}').values = [('AppCompatCache', BINARY, seven([
+        ('\\??\\C:\\Windows\\System32\\cmd.exe', '2010-11-20T12:00:00Z', 2),
+        ('\\??\\C:\\Windows\\System32\\notepad.exe', '2009-07-14T01:00:00Z', 1)]))]
+    write_hive(place('shimcache', 'system.hve'), system, 'SYSTEM', INSTALL)
+
+
 if __name__ == '__main__':
+    shimcache()
     user_assist()

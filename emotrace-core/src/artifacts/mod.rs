@@ -21,6 +21,7 @@ mod recycle_bin;
 mod run_keys;
 mod services;
 mod shell_link;
+mod shimcache;
 mod user_assist;
 mod usn_journal;
 mod zone_identifier;
@@ -47,6 +48,7 @@ pub static ARTIFACTS: &[&Artifact] = &[
     &run_keys::ARTIFACT,
     &services::ARTIFACT,
     &user_assist::ARTIFACT,
+    &shimcache::ARTIFACT,
 ];
 
 /// The artifact of that name.

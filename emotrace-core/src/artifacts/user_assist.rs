@@ -37,7 +37,11 @@ static PROGRAM: Descriptor = Descriptor {
         Field::new("path", Kind::Text, "Path of the program, where the evidence tells the folder"),
         Field::new("version", Kind::Number, "Version of the layout, 3 or 5"),
         Field::new("counter", Kind::Number, "The counter as stored"),
-        Field::new("run_count", Kind::Number, "How often it was run: the counter, in version 3 less the 5 it begins at"),
+        Field::new(
+            "run_count",
+            Kind::Number,
+            "How often it was run: the counter, in version 3 less the 5 it begins at",
+        ),
         Field::new("focus_count", Kind::Number, "How often it got the focus (version 5)"),
         Field::new("focus_time_ms", Kind::Number, "Time in the foreground in milliseconds (version 5)"),
     ],
@@ -226,7 +230,10 @@ mod tests {
         assert_eq!(cmd.values.get("path").and_then(Value::as_text), Some(r"C:\Windows\System32\cmd.exe"));
         assert_eq!(cmd.values.get("focus_time_ms"), Some(&Value::Number(61_000)));
         assert_eq!(cmd.values.get("focus_count"), Some(&Value::Number(9)));
-        assert_eq!((cmd.meaning, cmd.time.unwrap().to_string()), (Meaning::EXECUTED, "2020-08-26T05:09:52.3456789Z".into()));
+        assert_eq!(
+            (cmd.meaning, cmd.time.unwrap().to_string()),
+            (Meaning::EXECUTED, "2020-08-26T05:09:52.3456789Z".into())
+        );
         assert_eq!(evil.values.get("path").and_then(Value::as_text), Some(r"C:\Users\Public\Rechnung.exe"));
         assert_eq!((never.time, never.values.get("run_count")), (None, Some(&Value::Number(0))));
         // The value of a wrong length.

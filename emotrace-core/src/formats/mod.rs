@@ -30,6 +30,7 @@ pub mod recycle_bin;
 pub mod regf;
 pub mod shell_item;
 pub mod shell_names;
+pub mod shimcache;
 pub mod usn;
 pub mod wof;
 pub mod xpress;
