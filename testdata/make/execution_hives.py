@@ -96,6 +96,58 @@ def shimcache():
     write_hive(place('shimcache', 'system.hve'), system, 'SYSTEM', INSTALL)
 
 
+def amcache():
+    hive = Key(ts=INSTALL)
+    empty = '0000da39a3ee5e6b4b0d3255bfef95601890afd80709'
+
+    def item(path, values):
+        key = hive.at(f'Root\\{path}')
+        key.values, key.ts = values, INFECTED
+
+    def file(name, path, size):
+        item(f'InventoryApplicationFile\\{name}|0123456789abcdef', [
+            ('ProgramId', SZ, '0006' + '1' * 40), ('FileId', SZ, empty), ('LowerCaseLongPath', SZ, path), ('Name', SZ, name),
+            ('Publisher', SZ, ''), ('Version', SZ, '1.0'), ('BinaryType', SZ, 'pe32_i386'), ('LinkDate', SZ, '08/20/2020 11:12:13'),
+            ('Size', QWORD, size), ('Language', DWORD, 1033), ('IsOsComponent', DWORD, 0), ('Usn', QWORD, 14941864)])
+
+    file('evil.exe', 'c:\\users\\clippy\\appdata\\local\\evil.exe', 468992)
+    file('large.exe', 'c:\\large.exe', 31457281)
+    item('InventoryApplication\\0000aaaa', [
+        ('ProgramId', SZ, '0000aaaa'), ('Name', SZ, 'Reader'), ('Version', SZ, '1.2'), ('Publisher', SZ, 'A & B'),
+        ('Source', SZ, 'AddRemoveProgram'), ('InstallDate', SZ, '01/10/2020 08:30:00'), ('HiddenArp', DWORD, 0),
+        ('UserSid', SZ, 'S-1-5-21-111-222-333-1001'), ('RegistryKeyPath', SZ, 'HKEY_LOCAL_MACHINE\\Software\\R')])
+    item('InventoryDriverBinary\\c:/windows/system32/drivers/x.sys', [
+        ('DriverName', SZ, 'x.sys'), ('Service', SZ, 'x'), ('DriverId', SZ, empty), ('DriverSigned', SZ, '1'),
+        ('DriverLastWriteTime', SZ, '02/08/2020 20:54:04'), ('DriverTimeStamp', DWORD, 1577934245), ('ImageSize', DWORD, 4096)])
+    item('InventoryApplicationShortcut\\x|0123456789abcdef', [('ShortcutPath', SZ, 'c:\\users\\clippy\\x.lnk')])
+    item('Programs\\00000931', [
+        ('0', SZ, '7-Zip 16.04 (x64)'), ('1', SZ, '16.04'), ('2', SZ, 'Igor Pavlov'), ('6', SZ, 'AddRemoveProgram'),
+        ('a', QWORD, 1501593268), ('b', QWORD, 0), ('d', MULTI_SZ, ['c:\\program files\\7-zip'])])
+    item('File\\{11111111-2222-3333-4444-555555555555}\\20000667bc', [
+        ('15', SZ, 'C:\\Users\\bob\\old.exe'), ('101', SZ, empty), ('100', SZ, '0000f519'), ('0', SZ, 'Old'), ('6', DWORD, 5188608),
+        ('f', DWORD, 1356998400), ('11', QWORD, filetime('2014-02-03T04:05:07Z')),
+        ('12', QWORD, filetime('2014-02-03T04:05:06.1234567Z')), ('17', QWORD, filetime('2014-02-03T04:05:07Z'))])
+    write_hive(place('amcache', 'amcache.hve'), hive, '\\SystemRoot\\AppCompat\\Programs\\Amcache.hve', INSTALL)
+
+
+def bam():
+    def entry(when, kind=0):
+        return struct.pack('<QQII', filetime(when) if when else 0, 0, kind, 2)
+
+    system = system_hive()
+    sid = 'S-1-5-21-111-222-333-1001'
+    services = system.at('ControlSet001\\Services')
+    services.at(f'bam\\State\\UserSettings\\{sid}').values = [
+        ('Version', DWORD, 1), ('SequenceNumber', DWORD, 26),
+        ('\\Device\\HarddiskVolume2\\Users\\Clippy\\AppData\\Local\\evil.exe', BINARY, entry(INFECTED)),
+        ('Microsoft.Windows.Cortana_cw5n1h2txyewy', BINARY, entry('2020-08-25T05:00:00Z', 1)),
+        ('cut.exe', BINARY, b'\1\2\3\4')]
+    services.at(f'dam\\UserSettings\\{sid}').values = [('\\Device\\HarddiskVolume2\\x.exe', BINARY, entry(None))]
+    write_hive(place('bam', 'system.hve'), system, 'SYSTEM', INSTALL)
+
+
 if __name__ == '__main__':
+    amcache()
+    bam()
     shimcache()
     user_assist()

@@ -10,7 +10,9 @@
     )
 )]
 
+mod amcache;
 mod artifact;
+mod bam;
 mod event_log;
 mod file_times;
 mod host;
@@ -49,6 +51,8 @@ pub static ARTIFACTS: &[&Artifact] = &[
     &services::ARTIFACT,
     &user_assist::ARTIFACT,
     &shimcache::ARTIFACT,
+    &amcache::ARTIFACT,
+    &bam::ARTIFACT,
 ];
 
 /// The artifact of that name.

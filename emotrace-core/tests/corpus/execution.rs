@@ -1,5 +1,5 @@
 //! Traces of execution in the registry. Witnesses: the entry counts that AppCompatCacheParser's tests publish, paths, times
-//! and execution flags as regipy 5 (ShimCacheParser) gives them, RegRipper 3.0 for UserAssist.
+//! and execution flags as regipy 6.5.0 (ShimCacheParser) gives them, RegRipper 3.0 for UserAssist.
 
 use std::fs;
 use std::path::Path;
