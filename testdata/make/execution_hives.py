@@ -146,8 +146,67 @@ def bam():
     write_hive(place('bam', 'system.hve'), system, 'SYSTEM', INSTALL)
 
 
+def app_compat_flags():
+    user = user_hive()
+    base = user.at('Software\\Microsoft\\Windows NT\\CurrentVersion\\AppCompatFlags')
+    base.at('Layers').values = [('C:\\Users\\Clippy\\evil.exe', SZ, '~ RUNASADMIN')]
+    base.at('Layers').ts = '2020-08-26T05:10:00Z'
+    base.at('Compatibility Assistant\\Persisted').values = [('SIGN.MEDIA=90AD4F87 setup\\autorun.exe', DWORD, 1)]
+    base.at('Compatibility Assistant\\Store').values = [
+        ('C:\\Users\\Clippy\\evil.exe', BINARY, b'SACP' + struct.pack('<5I', 1, 0, 7, 40, 468992) + bytes(36))]
+    write_user('app_compat_flags', user)
+
+
+def mui_cache():
+    user = Key(ts=INSTALL)
+    user.at('CLSID'), user.at('Extensions'), user.at('Local Settings\\MuiCache')
+    key = user.at('Local Settings\\Software\\Microsoft\\Windows\\Shell\\MuiCache')
+    key.values = [('LangID', BINARY, b'\x09\x04'), ('C:\\Users\\Clippy\\spotify.exe.FriendlyAppName', SZ, 'Spotify'),
+                  ('C:\\Users\\Clippy\\spotify.exe.ApplicationCompany', SZ, 'Spotify Ltd'),
+                  ('C:\\nameless.exe.ApplicationCompany', SZ, 'Nobody'), ('@shell32.dll,-1', SZ, 'A text'),
+                  ('C:\\old.exe', SZ, 'Old program')]
+    key.ts = '2020-08-26T05:10:00Z'
+    write_hive(place('mui_cache', 'usrclass.hve'), user, '\\??\\C:\\Users\\Clippy\\UsrClass.dat', INSTALL)
+
+
+def recent_apps():
+    user = user_hive()
+    app = user.at(f'{WINDOWS}\\Search\\RecentApps\\{{AAAAAAAA-0000-0000-0000-000000000001}}')
+    app.values = [('AppId', SZ, 'C:\\Office\\WINWORD.EXE'), ('AppPath', SZ, ''), ('LaunchCount', DWORD, 3),
+                  ('LastAccessedTime', QWORD, filetime(INFECTED))]
+    app.at('RecentItems\\{BBBBBBBB-0000-0000-0000-000000000002}').values = [
+        ('DisplayName', SZ, 'Rechnung.doc'), ('Path', SZ, 'C:\\Users\\Clippy\\Rechnung.doc'),
+        ('LastAccessedTime', QWORD, filetime('2020-08-26T05:08:00Z'))]
+    write_user('recent_apps', user)
+
+
+def feature_usage():
+    user = user_hive()
+    base = user.at(f'{WINDOWS}\\Explorer\\FeatureUsage')
+    base.values = [('KeyCreationTime', QWORD, filetime(INSTALL))]
+    base.at('AppSwitched').values = [('{1AC14E77-02E7-4E5D-B744-2EB1AE5198B7}\\cmd.exe', DWORD, 5)]
+    base.at('AppSwitched').ts = '2020-08-26T05:10:00Z'
+    base.at('TrayButtonClicked').values = [('StartButton', DWORD, 8)]
+    write_user('feature_usage', user)
+
+
+def tracing_keys():
+    software = Key(ts=INSTALL)
+    software.at('Microsoft\\Windows NT\\CurrentVersion'), software.at('Microsoft\\Windows\\CurrentVersion')
+    software.at('Microsoft\\Tracing\\my_evil_RASAPI32').values = [('EnableFileTracing', DWORD, 0)]
+    software.at('Microsoft\\Tracing\\my_evil_RASAPI32').ts = INFECTED
+    software.at('Microsoft\\Tracing\\RASAPI32').values = [('EnableFileTracing', DWORD, 0)]
+    software.at('WOW6432Node\\Microsoft\\Tracing\\old_RASMANCS').ts = '2020-08-26T05:10:00Z'
+    write_hive(place('tracing_keys', 'software.hve'), software, 'emRoot\\System32\\Config\\SOFTWARE', INSTALL)
+
+
 if __name__ == '__main__':
     amcache()
+    app_compat_flags()
     bam()
+    feature_usage()
+    mui_cache()
+    recent_apps()
+    tracing_keys()
     shimcache()
     user_assist()

@@ -11,19 +11,24 @@
 )]
 
 mod amcache;
+mod app_compat_flags;
 mod artifact;
 mod bam;
 mod event_log;
+mod feature_usage;
 mod file_times;
 mod host;
 mod jump_lists;
 mod lnk_files;
+mod mui_cache;
 mod prefetch;
+mod recent_apps;
 mod recycle_bin;
 mod run_keys;
 mod services;
 mod shell_link;
 mod shimcache;
+mod tracing_keys;
 mod user_assist;
 mod usn_journal;
 mod zone_identifier;
@@ -53,6 +58,11 @@ pub static ARTIFACTS: &[&Artifact] = &[
     &shimcache::ARTIFACT,
     &amcache::ARTIFACT,
     &bam::ARTIFACT,
+    &app_compat_flags::ARTIFACT,
+    &mui_cache::ARTIFACT,
+    &recent_apps::ARTIFACT,
+    &feature_usage::ARTIFACT,
+    &tracing_keys::ARTIFACT,
 ];
 
 /// The artifact of that name.
