@@ -200,7 +200,16 @@ def tracing_keys():
     write_hive(place('tracing_keys', 'software.hve'), software, 'emRoot\\System32\\Config\\SOFTWARE', INSTALL)
 
 
+def registry_keys():
+    software = Key(ts=INSTALL)
+    software.at('Microsoft\\Windows NT\\CurrentVersion').ts = '2020-02-02T02:02:02Z'
+    run = software.at('Microsoft\\Windows\\CurrentVersion\\Run')
+    run.values, run.ts = [('a', SZ, 'a.exe'), ('', SZ, 'b')], INFECTED
+    write_hive(place('registry_keys', 'software.hve'), software, 'emRoot\\System32\\Config\\SOFTWARE', INSTALL)
+
+
 if __name__ == '__main__':
+    registry_keys()
     amcache()
     app_compat_flags()
     bam()

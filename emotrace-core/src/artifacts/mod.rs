@@ -24,6 +24,7 @@ mod mui_cache;
 mod prefetch;
 mod recent_apps;
 mod recycle_bin;
+mod registry_keys;
 mod run_keys;
 mod services;
 mod shell_link;
@@ -63,7 +64,11 @@ pub static ARTIFACTS: &[&Artifact] = &[
     &recent_apps::ARTIFACT,
     &feature_usage::ARTIFACT,
     &tracing_keys::ARTIFACT,
+    &registry_keys::ARTIFACT,
 ];
+
+/// Artifacts that are read only when they are named: they would drown all others.
+pub const OPTIONAL: &[&str] = &["registry_keys"];
 
 /// The artifact of that name.
 pub fn by_name(name: &str) -> Option<&'static Artifact> {
