@@ -10,19 +10,29 @@
     )
 )]
 
+mod amcache;
+mod app_compat_flags;
 mod artifact;
+mod bam;
 mod event_log;
+mod feature_usage;
 mod file_times;
 mod host;
 mod index_slack;
 mod jump_lists;
 mod lnk_files;
+mod mui_cache;
 mod prefetch;
+mod recent_apps;
 mod recycle_bin;
+mod registry_keys;
 mod run_keys;
 mod scheduled_tasks;
 mod services;
 mod shell_link;
+mod shimcache;
+mod tracing_keys;
+mod user_assist;
 mod usn_journal;
 mod zone_identifier;
 
@@ -49,6 +59,16 @@ pub static ARTIFACTS: &[&Artifact] = &[
     &run_keys::ARTIFACT,
     &services::ARTIFACT,
     &scheduled_tasks::ARTIFACT,
+    &user_assist::ARTIFACT,
+    &shimcache::ARTIFACT,
+    &amcache::ARTIFACT,
+    &bam::ARTIFACT,
+    &app_compat_flags::ARTIFACT,
+    &mui_cache::ARTIFACT,
+    &recent_apps::ARTIFACT,
+    &feature_usage::ARTIFACT,
+    &tracing_keys::ARTIFACT,
+    &registry_keys::ARTIFACT,
 ];
 
 /// Artifacts that are read only when they are asked for by name: they cost more than they tell on most evidence.

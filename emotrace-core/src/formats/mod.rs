@@ -32,6 +32,7 @@ pub mod regf;
 pub mod security_descriptor;
 pub mod shell_item;
 pub mod shell_names;
+pub mod shimcache;
 pub mod usn;
 pub mod wof;
 pub mod xml;
