@@ -16,11 +16,15 @@ mod file_times;
 mod host;
 mod jump_lists;
 mod lnk_files;
+mod mru;
+mod office_mru;
+mod office_security;
 mod prefetch;
 mod recycle_bin;
 mod run_keys;
 mod services;
 mod shell_link;
+mod trust_records;
 mod usn_journal;
 mod zone_identifier;
 
@@ -45,6 +49,9 @@ pub static ARTIFACTS: &[&Artifact] = &[
     &jump_lists::ARTIFACT,
     &run_keys::ARTIFACT,
     &services::ARTIFACT,
+    &trust_records::ARTIFACT,
+    &office_mru::ARTIFACT,
+    &office_security::ARTIFACT,
 ];
 
 /// The artifact of that name.
