@@ -21,7 +21,10 @@ mod host;
 mod index_slack;
 mod jump_lists;
 mod lnk_files;
+mod mru;
 mod mui_cache;
+mod office_mru;
+mod office_security;
 mod prefetch;
 mod recent_apps;
 mod recycle_bin;
@@ -32,6 +35,7 @@ mod services;
 mod shell_link;
 mod shimcache;
 mod tracing_keys;
+mod trust_records;
 mod user_assist;
 mod usn_journal;
 mod zone_identifier;
@@ -69,6 +73,9 @@ pub static ARTIFACTS: &[&Artifact] = &[
     &feature_usage::ARTIFACT,
     &tracing_keys::ARTIFACT,
     &registry_keys::ARTIFACT,
+    &trust_records::ARTIFACT,
+    &office_mru::ARTIFACT,
+    &office_security::ARTIFACT,
 ];
 
 /// Artifacts that are read only when they are asked for by name: they cost more than they tell on most evidence.
