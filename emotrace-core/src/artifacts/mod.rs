@@ -10,17 +10,28 @@
     )
 )]
 
+mod active_setup;
 mod artifact;
+mod boot_execute;
+mod com_servers;
+mod defender_settings;
 mod event_log;
 mod file_times;
 mod host;
+mod image_options;
+mod injected_dlls;
 mod jump_lists;
+mod key_values;
 mod lnk_files;
+mod logon_persistence;
+mod office_addins;
 mod prefetch;
 mod recycle_bin;
 mod run_keys;
 mod services;
+mod shell_extensions;
 mod shell_link;
+mod task_cache;
 mod usn_journal;
 mod zone_identifier;
 
@@ -45,6 +56,16 @@ pub static ARTIFACTS: &[&Artifact] = &[
     &jump_lists::ARTIFACT,
     &run_keys::ARTIFACT,
     &services::ARTIFACT,
+    &task_cache::ARTIFACT,
+    &defender_settings::ARTIFACT,
+    &logon_persistence::ARTIFACT,
+    &injected_dlls::ARTIFACT,
+    &image_options::ARTIFACT,
+    &boot_execute::ARTIFACT,
+    &active_setup::ARTIFACT,
+    &com_servers::ARTIFACT,
+    &shell_extensions::ARTIFACT,
+    &office_addins::ARTIFACT,
 ];
 
 /// The artifact of that name.

@@ -30,6 +30,7 @@ pub mod recycle_bin;
 pub mod regf;
 pub mod shell_item;
 pub mod shell_names;
+pub mod task_actions;
 pub mod usn;
 pub mod wof;
 pub mod xpress;
