@@ -10,19 +10,28 @@
     )
 )]
 
+mod active_setup;
 mod amcache;
 mod app_compat_flags;
 mod artifact;
 mod bam;
+mod boot_execute;
+mod com_servers;
+mod defender_settings;
 mod event_log;
 mod feature_usage;
 mod file_times;
 mod host;
+mod image_options;
 mod index_slack;
+mod injected_dlls;
 mod jump_lists;
+mod key_values;
 mod lnk_files;
+mod logon_persistence;
 mod mru;
 mod mui_cache;
+mod office_addins;
 mod office_mru;
 mod office_security;
 mod prefetch;
@@ -32,8 +41,10 @@ mod registry_keys;
 mod run_keys;
 mod scheduled_tasks;
 mod services;
+mod shell_extensions;
 mod shell_link;
 mod shimcache;
+mod task_cache;
 mod tracing_keys;
 mod trust_records;
 mod user_assist;
@@ -76,6 +87,16 @@ pub static ARTIFACTS: &[&Artifact] = &[
     &trust_records::ARTIFACT,
     &office_mru::ARTIFACT,
     &office_security::ARTIFACT,
+    &task_cache::ARTIFACT,
+    &defender_settings::ARTIFACT,
+    &logon_persistence::ARTIFACT,
+    &injected_dlls::ARTIFACT,
+    &image_options::ARTIFACT,
+    &boot_execute::ARTIFACT,
+    &active_setup::ARTIFACT,
+    &com_servers::ARTIFACT,
+    &shell_extensions::ARTIFACT,
+    &office_addins::ARTIFACT,
 ];
 
 /// Artifacts that are read only when they are asked for by name: they cost more than they tell on most evidence.

@@ -33,6 +33,7 @@ pub mod security_descriptor;
 pub mod shell_item;
 pub mod shell_names;
 pub mod shimcache;
+pub mod task_actions;
 pub mod usn;
 pub mod wof;
 pub mod xml;
