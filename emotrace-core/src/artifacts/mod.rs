@@ -100,7 +100,7 @@ pub static ARTIFACTS: &[&Artifact] = &[
 ];
 
 /// Artifacts that are read only when they are asked for by name: they cost more than they tell on most evidence.
-pub const OPTIONAL: &[&str] = &["index_slack"];
+pub const OPTIONAL: &[&str] = &["index_slack", "registry_keys"];
 
 /// The artifact of that name.
 pub fn by_name(name: &str) -> Option<&'static Artifact> {

@@ -16,11 +16,7 @@ use crate::model::{Event, Sink, Timestamp, Value};
 /// Which events are wanted.
 #[derive(Clone, Debug, Default)]
 pub struct Selection {
-<<<<<<< HEAD
     /// Names of artifacts; empty means all but those in [`OPTIONAL`], `all` means those too.
-=======
-    /// Names of artifacts; empty means all but [`OPTIONAL`].
->>>>>>> w/execreg
     pub artifacts: Vec<String>,
     /// Patterns of paths (`C:\Users\**`, `**\*.evtx`) of the evidence or of the file that an event is about; empty means
     /// all. A pattern without a drive fits every drive.
@@ -33,13 +29,8 @@ pub struct Selection {
 
 impl Selection {
     pub(super) fn wants(&self, artifact: &str) -> bool {
-<<<<<<< HEAD
         let named = self.artifacts.iter().any(|a| a == artifact || a == "all");
         named || (self.artifacts.is_empty() && !OPTIONAL.contains(&artifact))
-=======
-        let by_default = self.artifacts.is_empty() && !OPTIONAL.contains(&artifact);
-        by_default || self.artifacts.iter().any(|a| a == artifact)
->>>>>>> w/execreg
     }
 
     pub(super) fn wants_path(&self, path: &str) -> bool {
