@@ -14,6 +14,7 @@ mod regf;
 mod registry;
 mod source;
 mod usn_journal;
+mod vss;
 
 use std::path::{Path, PathBuf};
 
@@ -36,6 +37,7 @@ const CASES: &[&[Case]] = &[
     registry::CASES,
     source::CASES,
     usn_journal::CASES,
+    vss::CASES,
 ];
 
 fn corpus() -> Option<PathBuf> {
