@@ -4,7 +4,7 @@ use std::io::{self, BufWriter, Write, stdout};
 
 use emotrace_core::export::escape::visible;
 use emotrace_core::model::FileEntry;
-use emotrace_core::pipeline::{Address, Evidence, Mounted, Target};
+use emotrace_core::pipeline::{Address, Evidence, Mounted, Target, Vss};
 
 use crate::args::Ls;
 use crate::exit::{Exit, Failure};
@@ -15,11 +15,14 @@ const MAX_DEPTH: usize = 512;
 pub(crate) fn run(arguments: &Ls) -> Result<Exit, Failure> {
     let mut paths = vec![arguments.evidence.clone()];
     paths.extend(arguments.segments.iter().cloned());
-    let evidence = Evidence::open(&paths)?;
+    let mut evidence = Evidence::open(&paths)?;
     let labels: Vec<&str> = evidence.volumes.iter().filter_map(|v| v.label.as_deref()).collect();
     let failed = |error: io::Error| Failure::Output(arguments.place.clone(), error);
     let address = Address::parse(&arguments.place, &labels)
         .map_err(|error| Failure::Message(format!("{}: {error}", arguments.place)))?;
+    if let Some(number) = address.snapshot {
+        evidence.mount_snapshots(&Vss::Only(vec![number]))?;
+    }
     let volume = address.volume(&evidence).map_err(failed)?;
     let mut out = BufWriter::new(stdout().lock());
     if arguments.deleted {

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use crate::bytes::{FormatError, ReadAt, read_up_to};
 use crate::formats::regf;
 use crate::model::{
-    Descriptor, Event, FileEntry, FileReference, Host, Locator, Loss, Meaning, Origin, ParseIssue, Sink, State,
-    Timestamp, User, Value, Values,
+    Descriptor, Event, FileEntry, FileReference, Host, Locator, Loss, Meaning, Origin, ParseIssue, ShadowCopy, Sink,
+    State, Timestamp, User, Value, Values,
 };
 
 /// One kind of evidence that a Windows volume holds.
@@ -191,6 +191,10 @@ pub trait VolumeView: Send + Sync {
     fn allocated_ranges(&self, _path: &str, _stream: &str) -> Option<Vec<(u64, u64)>> {
         None
     }
+    /// The volume's shadow copies, oldest first. The default knows none.
+    fn shadow_copies(&self) -> &[ShadowCopy] {
+        &[]
+    }
 }
 
 /// One record with its values and its times, on the way to the timeline.
@@ -316,7 +320,8 @@ impl<'a> Out<'a> {
             descriptor.name,
             values.iter().map(|(n, _)| n).find(|n| descriptor.field(n).is_none())
         );
-        let origin = Origin { locator: locator.unwrap_or_else(|| Arc::clone(&self.locator)), offset };
+        let origin =
+            Origin { locator: locator.unwrap_or_else(|| Arc::clone(&self.locator)), offset, also_in: Vec::new() };
         let mut event = Event {
             time: None,
             meaning: Meaning::default(),

@@ -20,6 +20,7 @@ mod prefetch;
 mod recycle_bin;
 mod run_keys;
 mod services;
+mod shadow_copies;
 mod shell_link;
 mod usn_journal;
 mod zone_identifier;
@@ -37,6 +38,7 @@ use crate::model::Schema;
 pub static ARTIFACTS: &[&Artifact] = &[
     &file_times::ARTIFACT,
     &usn_journal::ARTIFACT,
+    &shadow_copies::ARTIFACT,
     &recycle_bin::ARTIFACT,
     &zone_identifier::ARTIFACT,
     &event_log::ARTIFACT,

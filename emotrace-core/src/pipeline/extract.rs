@@ -11,7 +11,7 @@ use rayon::prelude::*;
 
 use super::evidence::{Evidence, Loose, LooseKind, Mounted};
 use super::hives::{self, Identity};
-use super::plan::{Found, Plan, Planned, What};
+use super::plan::{Found, Plan, Planned, REGISTRY, What};
 use super::progress::Progress;
 use super::run::Options;
 use crate::artifacts::{
@@ -20,11 +20,8 @@ use crate::artifacts::{
 use crate::bytes::ReadAt;
 use crate::filesystem::FileSystemIssue;
 use crate::formats::regf::{Hive, HiveKind};
-use crate::model::{Coverage, FileEntry, FileReference, Host, Locator, Loss, ParseIssue, Sink, State};
+use crate::model::{Coverage, FileEntry, FileReference, Host, Locator, Loss, ParseIssue, ShadowCopy, Sink, State};
 use crate::timeline::{Job, Timeline, TimelineBuilder, Worker};
-
-/// The name under which coverage counts hives, and issues of hives are listed.
-const REGISTRY: &str = "registry";
 
 /// Hives that tell what the host is.
 const HOST_HIVES: &[&str] = &["SYSTEM", "SOFTWARE", "SAM", "SECURITY"];
@@ -145,7 +142,8 @@ pub fn hosts(evidence: &Evidence, options: &Options) -> Vec<Host> {
         host.volume.clone_from(&mounted.label);
         (!hives.is_empty()).then_some(host)
     };
-    let mut hosts: Vec<Host> = evidence.volumes.iter().filter_map(of_volume).collect();
+    // A shadow copy belongs to the host that its live volume holds.
+    let mut hosts: Vec<Host> = evidence.volumes.iter().filter(|v| v.snapshot.is_none()).filter_map(of_volume).collect();
     let loose: Vec<(HiveKind, Hive)> = evidence.loose.iter().filter_map(|l| loose_hive(l, options).ok()).collect();
     if !loose.is_empty() {
         hosts.extend(guarded(|| read_host(&borrowed(&loose))).ok());
@@ -188,11 +186,7 @@ impl Run<'_> {
 
     fn mounted(&self, volume: usize) -> Mounted {
         let mounted = &self.evidence.volumes[volume];
-        Mounted {
-            label: mounted.label.clone(),
-            letter: letter(mounted, &self.hosts),
-            files: Arc::clone(&mounted.files),
-        }
+        Mounted { letter: letter(mounted, &self.hosts), ..mounted.clone() }
     }
 
     /// One pass over every file system serves all artifacts.
@@ -220,18 +214,35 @@ impl Run<'_> {
         let mut entries: Vec<FileEntry> = Vec::new();
         let mut issues: Vec<FileSystemIssue> = Vec::new();
         let walked = guarded(|| mounted.files.walk(part, &mut |entry| entries.push(entry), &mut |i| issues.push(i)));
+        let same: Vec<bool> = entries.iter().map(|entry| mounted.is_same_entry(entry)).collect();
+        let mut inputs: Vec<Found> = Vec::new();
+        let mut left_out: Vec<&'static str> = Vec::new();
+        for (entry, same) in entries.iter().zip(&same) {
+            let first = inputs.len();
+            self.plan.find(volume, mounted, entry, &mut inputs);
+            if *same {
+                for input in inputs.split_off(first) {
+                    if is_same_input(mounted, &input) { left_out.push(input.artifact()) } else { inputs.push(input) }
+                }
+            }
+        }
         let mut lane = self.lane();
         let Lane { worker, coverage, found } = &mut *lane;
-        let image = &self.evidence.label;
-        for entry in &entries {
-            self.plan.find(volume, mounted, entry, found);
+        found.append(&mut inputs);
+        for artifact in left_out {
+            count_same(coverage, artifact);
         }
+        let image = &self.evidence.label;
         for planned in &self.plan.entries {
             let Reads::Entries { parse } = planned.artifact.reads else { continue };
             worker.start(Job { artifact: planned.index, input });
-            for entry in &entries {
+            for (entry, same) in entries.iter().zip(&same) {
                 let path = entry.primary_name().map_or("", |n| n.path.as_str());
                 if !self.plan.wants_entry(&mounted.display_path(path)) {
+                    continue;
+                }
+                if *same {
+                    count_same(coverage, planned.artifact.name);
                     continue;
                 }
                 let locator = Arc::new(mounted.locator(image, entry, path, ""));
@@ -242,7 +253,8 @@ impl Run<'_> {
         worker.start(Job { artifact: WALK, input });
         let place = |record: Option<u64>| {
             let record = record.map(|record| FileReference { record, sequence: 0 });
-            Arc::new(Locator { image: image.clone(), volume: mounted.label.clone(), record, ..Locator::default() })
+            let (image, volume, snapshot) = (image.clone(), mounted.label.clone(), mounted.snapshot);
+            Arc::new(Locator { image, volume, snapshot, record, ..Locator::default() })
         };
         if let Err(panic) = walked {
             issues.push(FileSystemIssue { record: None, offset: None, loss: Loss::Rest, error: panic });
@@ -363,7 +375,8 @@ impl Run<'_> {
                 let mounted = self.mounted(*volume);
                 let host = self.host(Some(&mounted));
                 let (image, label) = (self.evidence.label.clone(), mounted.label.clone());
-                let locator = Arc::new(Locator { image, volume: label, ..Locator::default() });
+                let locator =
+                    Arc::new(Locator { image, volume: label, snapshot: mounted.snapshot, ..Locator::default() });
                 let Reads::Volume { parse } = planned.artifact.reads else { return Ok(()) };
                 let input = u32::try_from(*volume).unwrap_or(u32::MAX);
                 let mut lane = self.lane();
@@ -424,6 +437,21 @@ impl Run<'_> {
         }
         all
     }
+}
+
+/// True if an input of a shadow copy, of an entry that is the same on the live volume, would be read as the same there.
+fn is_same_input(mounted: &Mounted, found: &Found) -> bool {
+    let logs_too = |path: &str| hives::LOG_SUFFIXES.iter().all(|s| mounted.is_same_file(&format!("{path}{s}")));
+    guarded(|| {
+        mounted.is_same_content(&found.entry, &found.stream)
+            && (found.entry.deleted || !matches!(found.what, What::Hive) || logs_too(&found.path))
+    })
+    .unwrap_or(false)
+}
+
+fn count_same(coverage: &mut Coverage, artifact: &'static str) {
+    let counts = coverage.of(artifact);
+    counts.same_in_snapshots = counts.same_in_snapshots.saturating_add(1);
 }
 
 const fn state(entry: &FileEntry) -> State {
@@ -489,5 +517,9 @@ impl VolumeView for Mounted {
     fn allocated_ranges(&self, path: &str, stream: &str) -> Option<Vec<(u64, u64)>> {
         let entry = self.files.lookup(path).ok()?;
         self.files.allocated_ranges(&entry, stream)
+    }
+
+    fn shadow_copies(&self) -> &[ShadowCopy] {
+        &self.shadow_copies.copies
     }
 }

@@ -9,6 +9,9 @@ use crate::filesystem::glob::{Pattern, folded};
 use crate::formats::regf::HiveKind;
 use crate::model::{FileEntry, FileReference};
 
+/// The name under which coverage counts hives, and issues of hives are listed.
+pub(super) const REGISTRY: &str = "registry";
+
 /// An artifact with its place in the catalogue.
 #[derive(Clone, Copy)]
 pub(super) struct Planned {
@@ -44,6 +47,14 @@ pub(super) enum What {
 }
 
 impl Found {
+    /// The name under which coverage counts it.
+    pub(super) const fn artifact(&self) -> &'static str {
+        match self.what {
+            What::File(planned) => planned.artifact.name,
+            What::Hive => REGISTRY,
+        }
+    }
+
     /// Inputs are sorted by this, so that the plan does not depend on which thread found what.
     pub(super) fn order(&self) -> (u32, usize, Option<FileReference>, &str, &str) {
         let artifact = match self.what {
