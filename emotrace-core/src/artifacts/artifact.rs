@@ -274,6 +274,7 @@ pub struct Out<'a> {
     locator: Arc<Locator>,
     state: State,
     user: Option<String>,
+    also_in: Vec<u32>,
     events: u64,
     issues: u64,
 }
@@ -281,12 +282,18 @@ pub struct Out<'a> {
 impl<'a> Out<'a> {
     /// For the input at that place; `state` is the input's own.
     pub fn new(sink: &'a mut dyn Sink, artifact: &'static str, locator: Arc<Locator>, state: State) -> Self {
-        Self { sink, artifact, locator, state, user: None, events: 0, issues: 0 }
+        Self { sink, artifact, locator, state, user: None, also_in: Vec::new(), events: 0, issues: 0 }
     }
 
     /// The account that the input as a whole belongs to: records that name none themselves get it.
     pub fn with_user(mut self, user: Option<String>) -> Self {
         self.user = user;
+        self
+    }
+
+    /// The shadow copies that hold the same input.
+    pub fn with_copies(mut self, also_in: &[u32]) -> Self {
+        self.also_in = also_in.to_vec();
         self
     }
 
@@ -320,8 +327,11 @@ impl<'a> Out<'a> {
             descriptor.name,
             values.iter().map(|(n, _)| n).find(|n| descriptor.field(n).is_none())
         );
-        let origin =
-            Origin { locator: locator.unwrap_or_else(|| Arc::clone(&self.locator)), offset, also_in: Vec::new() };
+        let origin = Origin {
+            locator: locator.unwrap_or_else(|| Arc::clone(&self.locator)),
+            offset,
+            also_in: self.also_in.clone(),
+        };
         let mut event = Event {
             time: None,
             meaning: Meaning::default(),

@@ -145,6 +145,11 @@ impl Mounted {
         entry.reference.is_some_and(|reference| live.files.entry(reference).is_ok_and(|now| now == *entry))
     }
 
+    /// True if this shadow copy knows the same record of its live volume just as it is there.
+    pub(super) fn holds(&self, entry: &FileEntry) -> bool {
+        entry.reference.is_some_and(|reference| self.files.entry(reference).is_ok_and(|then| then == *entry))
+    }
+
     /// True if the content of an entry that is the same on the live volume is the same there too. Clusters that were never
     /// written since the copy was made are not read for this; what else there is is compared byte by byte.
     pub(super) fn is_same_content(&self, entry: &FileEntry, stream: &str) -> bool {

@@ -202,28 +202,40 @@ impl Run<'_> {
         pool.install(|| {
             parts.par_iter().enumerate().with_max_len(1).try_for_each(|(input, (volume, part))| {
                 self.options.check()?;
-                self.walk_part(input, *volume, *part, &volumes[*volume], &hosts[*volume]);
+                self.walk_part(input, *part, *volume, &volumes, &hosts[*volume]);
                 self.progress.advance(1);
                 Ok(())
             })
         })
     }
 
-    fn walk_part(&self, input: usize, volume: usize, part: usize, mounted: &Mounted, host: &Host) {
+    fn walk_part(&self, input: usize, part: usize, volume: usize, volumes: &[Mounted], host: &Host) {
+        let mounted = &volumes[volume];
+        let copies: Vec<(u32, &Mounted)> = match mounted.snapshot {
+            Some(_) => Vec::new(),
+            None => {
+                volumes.iter().filter(|v| v.label == mounted.label).filter_map(|v| Some((v.snapshot?, v))).collect()
+            }
+        };
         let input = u32::try_from(input).unwrap_or(u32::MAX);
         let mut entries: Vec<FileEntry> = Vec::new();
         let mut issues: Vec<FileSystemIssue> = Vec::new();
         let walked = guarded(|| mounted.files.walk(part, &mut |entry| entries.push(entry), &mut |i| issues.push(i)));
-        let same: Vec<bool> = entries.iter().map(|entry| mounted.is_same_entry(entry)).collect();
+        // What a shadow copy shares with its live volume is read there, and told there.
+        let shared: Vec<Shared> = entries.iter().map(|entry| Shared::of(entry, mounted, &copies)).collect();
         let mut inputs: Vec<Found> = Vec::new();
         let mut left_out: Vec<&'static str> = Vec::new();
-        for (entry, same) in entries.iter().zip(&same) {
+        for (entry, shared) in entries.iter().zip(&shared) {
             let first = inputs.len();
             self.plan.find(volume, mounted, entry, &mut inputs);
-            if *same {
-                for input in inputs.split_off(first) {
-                    if is_same_input(mounted, &input) { left_out.push(input.artifact()) } else { inputs.push(input) }
+            for mut input in inputs.split_off(first) {
+                if shared.with_live && is_same_input(mounted, &input) {
+                    left_out.push(input.artifact());
+                    continue;
                 }
+                let same = copies.iter().filter(|(n, copy)| shared.with.contains(n) && is_same_input(copy, &input));
+                input.also_in = same.map(|(n, _)| *n).collect();
+                inputs.push(input);
             }
         }
         let mut lane = self.lane();
@@ -236,18 +248,18 @@ impl Run<'_> {
         for planned in &self.plan.entries {
             let Reads::Entries { parse } = planned.artifact.reads else { continue };
             worker.start(Job { artifact: planned.index, input });
-            for (entry, same) in entries.iter().zip(&same) {
+            for (entry, shared) in entries.iter().zip(&shared) {
                 let path = entry.primary_name().map_or("", |n| n.path.as_str());
                 if !self.plan.wants_entry(&mounted.display_path(path)) {
                     continue;
                 }
-                if *same {
+                if shared.with_live {
                     count_same(coverage, planned.artifact.name);
                     continue;
                 }
                 let locator = Arc::new(mounted.locator(image, entry, path, ""));
                 let out = Out::new(worker, planned.artifact.name, Arc::clone(&locator), state(entry));
-                job(out, coverage, |out| parse(&EntryInput { locator, entry }, host, out));
+                job(out.with_copies(&shared.with), coverage, |out| parse(&EntryInput { locator, entry }, host, out));
             }
         }
         worker.start(Job { artifact: WALK, input });
@@ -299,7 +311,7 @@ impl Run<'_> {
         let Lane { worker, coverage, .. } = &mut *lane;
         worker.start(Job { artifact: planned.index, input });
         let out = Out::new(worker, planned.artifact.name, Arc::clone(&locator), state(entry));
-        job(out, coverage, |out| {
+        job(out.with_copies(&found.also_in), coverage, |out| {
             let read = |source| ArtifactError::Read { offset: 0, source };
             let data = mounted.files.open(entry, &found.stream).map_err(read)?;
             let limits = self.options.limits;
@@ -316,7 +328,7 @@ impl Run<'_> {
             guarded(|| hives::open(&*data, &logs, self.options.replay, self.options.limits))?
                 .map_err(|error| error.to_string())
         });
-        self.read_hive(input, hive, &found.path, &locator, state(entry), host);
+        self.read_hive(input, hive, &found.path, &locator, (state(entry), &found.also_in), host);
     }
 
     /// Gives every matching key of a hive to the artifacts that want it.
@@ -326,7 +338,7 @@ impl Run<'_> {
         hive: Result<Hive, String>,
         path: &str,
         locator: &Arc<Locator>,
-        state: State,
+        (state, also_in): (State, &[u32]),
         host: &Host,
     ) {
         let mut lane = self.lane();
@@ -355,7 +367,7 @@ impl Run<'_> {
             let found = guarded(|| {
                 hives::for_each_match(&hive, &identity, keys, locator, &mut |key: &KeyInput<'_>| {
                     let out = Out::new(worker, planned.artifact.name, Arc::clone(locator), state);
-                    job(out.with_user(identity.account()), coverage, |out| parse(key, host, out));
+                    job(out.with_user(identity.account()).with_copies(also_in), coverage, |out| parse(key, host, out));
                 });
             });
             if let Err(panic) = found {
@@ -399,7 +411,7 @@ impl Run<'_> {
             match loose.what {
                 LooseKind::Hive => {
                     let hive = loose_hive(loose, self.options).map(|(_, hive)| hive);
-                    self.read_hive(input, hive, &loose.name, &locator, State::Live, &host);
+                    self.read_hive(input, hive, &loose.name, &locator, (State::Live, &[]), &host);
                 }
                 LooseKind::Artifact(artifact) => {
                     let Some((planned, _)) = self.plan.files.iter().find(|(p, _)| p.artifact.name == artifact.name)
@@ -436,6 +448,24 @@ impl Run<'_> {
             all.merge(&lane.get_mut().unwrap_or_else(PoisonError::into_inner).coverage);
         }
         all
+    }
+}
+
+/// What an entry has in common with the same record elsewhere.
+struct Shared {
+    /// The entry lies in a shadow copy, and is the same on the live volume.
+    with_live: bool,
+    /// The entry lies on the live volume, and is the same in these shadow copies.
+    with: Vec<u32>,
+}
+
+impl Shared {
+    fn of(entry: &FileEntry, mounted: &Mounted, copies: &[(u32, &Mounted)]) -> Self {
+        let holds = |copy: &Mounted| guarded(|| copy.holds(entry)).unwrap_or(false);
+        Self {
+            with_live: guarded(|| mounted.is_same_entry(entry)).unwrap_or(false),
+            with: copies.iter().filter(|(_, copy)| holds(copy)).map(|(number, _)| *number).collect(),
+        }
     }
 }
 

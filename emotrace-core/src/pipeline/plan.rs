@@ -37,6 +37,8 @@ pub(super) struct Found {
     pub(super) path: String,
     pub(super) stream: String,
     pub(super) what: What,
+    /// Shadow copies that hold the same.
+    pub(super) also_in: Vec<u32>,
 }
 
 /// What an input is read as.
@@ -106,7 +108,8 @@ impl Plan {
             let name = folded(&stream.name);
             let mut take = |path: &str, what: What| {
                 let entry = Arc::clone(shared.get_or_insert_with(|| Arc::new(entry.clone())));
-                found.push(Found { volume, entry, path: path.to_owned(), stream: stream.name.clone(), what });
+                let (path, stream, also_in) = (path.to_owned(), stream.name.clone(), Vec::new());
+                found.push(Found { volume, entry, path, stream, what, also_in });
             };
             for (planned, patterns) in &self.files {
                 let hit = links.iter().find(|(_, path)| patterns.iter().any(|p| p.matches(path, &name)));

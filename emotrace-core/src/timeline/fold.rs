@@ -67,11 +67,11 @@ fn folded(group: Vec<(Key, Vec<u8>)>) -> io::Result<Vec<(Key, Vec<u8>)>> {
         *times = times.saturating_add(1);
         let place = first.entry((content, *times)).or_insert(kept.len());
         match (kept.get_mut(*place), snapshot) {
-            (Some((_, same)), Some(snapshot)) => same.also_in.push(snapshot),
-            _ => {
-                event.also_in.clear();
-                kept.push((key, event));
+            (Some((_, same)), Some(snapshot)) if !same.also_in.contains(&snapshot) => {
+                same.also_in.push(snapshot);
+                same.also_in.sort_unstable();
             }
+            _ => kept.push((key, event)),
         }
     }
     let encode = |(key, event): (Key, Stored)| Ok((key, postcard::to_allocvec(&event).map_err(io::Error::other)?));

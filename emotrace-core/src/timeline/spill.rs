@@ -87,8 +87,9 @@ impl Stored {
     /// All that the event says, without the shadow copy and the offset that it was found at.
     pub(super) fn content(&mut self) -> io::Result<Vec<u8>> {
         let (snapshot, offset) = (self.locator.snapshot.take(), self.offset.take());
+        let also_in = std::mem::take(&mut self.also_in);
         let bytes = postcard::to_allocvec(self).map_err(io::Error::other);
-        (self.locator.snapshot, self.offset) = (snapshot, offset);
+        (self.locator.snapshot, self.offset, self.also_in) = (snapshot, offset, also_in);
         bytes
     }
 }
