@@ -2,10 +2,13 @@
 //! the image as `qemu-img convert -O raw` writes it, and `sha256sum` of what is mounted.
 
 use std::fs;
+use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
 use std::sync::Arc;
 
 use emotrace_core::bytes::{ReadAt, read_exact_at};
+use emotrace_core::model::Collect;
+use emotrace_core::pipeline::{Evidence, NoProgress, Options, Vss, stream};
 use emotrace_core::volume::vss::Catalogue;
 use flate2::{Decompress, FlushDecompress};
 use sha2::{Digest, Sha256};
@@ -13,6 +16,7 @@ use sha2::{Digest, Sha256};
 pub(crate) const CASES: &[super::Case] = &[
     ("vss::identifiers_and_times_are_vshadowinfos", identifiers_and_times_are_vshadowinfos),
     ("vss::every_byte_is_vshadowmounts", every_byte_is_vshadowmounts),
+    ("vss::what_only_a_copy_holds_is_marked", what_only_a_copy_holds_is_marked),
 ];
 
 /// The clusters of a qcow2 image of version 2, laid out flat in memory where they are not zeros.
@@ -121,6 +125,57 @@ fn every_byte_is_vshadowmounts(corpus: &Path) {
         (2, "41f940d92a534dd8e940a4983d2a766bcb262373f9dc2006851e81fa3a1fa2f2".to_owned()),
     ];
     assert_eq!(hashes, expected);
+}
+
+/// Witness: `fls -rp` of The Sleuth Kit on the live volume and on what `vshadowmount` shows. `syslog` is in copy 1 alone,
+/// `syslog.gz` in copy 2 and live, `another_file` too, `password.txt` live alone.
+fn what_only_a_copy_holds_is_marked(corpus: &Path) {
+    let image = Qcow2::open(&corpus.join("images/plaso_vsstest.qcow2"));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("vsstest.raw");
+    let mut raw = fs::File::create(&path).unwrap();
+    raw.set_len(image.size).unwrap();
+    for (n, content) in (0u64..).zip(&image.clusters) {
+        if let Some(content) = content {
+            raw.seek(SeekFrom::Start(n * image.cluster)).unwrap();
+            raw.write_all(content).unwrap();
+        }
+    }
+    drop(raw);
+    let read = |vss: &Vss| {
+        let mut evidence = Evidence::open(std::slice::from_ref(&path)).unwrap();
+        evidence.mount_snapshots(vss).unwrap();
+        let mut sink = Collect::default();
+        stream(&evidence, &Options::default(), &NoProgress, &mut sink).unwrap();
+        assert!(sink.issues.is_empty(), "{:?}", sink.issues);
+        sink.events
+    };
+    let events = read(&Vss::All);
+    // Where the $FILE_NAME row of a file comes from, and which copies share it.
+    let names = |path: &str| {
+        let rows = events.iter().filter(|e| {
+            e.descriptor.name == "windows:file:name_times" && e.origin.locator.path.eq_ignore_ascii_case(path)
+        });
+        rows.map(|e| (e.origin.locator.snapshot, e.origin.also_in.clone())).collect::<Vec<_>>()
+    };
+    assert_eq!(names(r"\syslog"), [(Some(1), vec![])]);
+    assert_eq!(names(r"\syslog.gz"), [(None, vec![2])]);
+    assert_eq!(names(r"\another_file"), [(None, vec![2])]);
+    assert_eq!(names(r"\password.txt"), [(None, vec![])]);
+    assert_eq!(names(r"\$UpCase"), [(None, vec![1, 2])]);
+    let made: Vec<_> = events
+        .iter()
+        .filter(|e| e.descriptor.name == "windows:vss:snapshot")
+        .map(|e| (e.time.unwrap().to_string(), e.origin.locator.snapshot))
+        .collect();
+    let times = ["2013-12-03T06:35:09.7363787Z", "2013-12-03T06:37:48.9190583Z"];
+    assert_eq!(made, times.map(|t| (t.to_owned(), None)));
+    // The live volume's rows are the same with and without the copies.
+    let live = events.iter().filter(|e| e.origin.locator.snapshot.is_none()).cloned().map(|mut e| {
+        e.origin.also_in.clear();
+        e
+    });
+    assert_eq!(live.collect::<Vec<_>>(), read(&Vss::None));
 }
 
 fn sha256(source: &dyn ReadAt) -> String {
