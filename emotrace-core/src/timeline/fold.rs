@@ -20,7 +20,6 @@ const HELD_BYTES: usize = 32 << 20;
 /// only where they take part is anything decoded.
 pub(super) fn fold(runs: &[PathBuf], dir: &Path, snapshots: &HashSet<Job>) -> io::Result<(PathBuf, u64)> {
     let path = dir.join("folded");
-    #[expect(clippy::disallowed_methods, reason = "our own temporary run, not evidence")]
     let mut out = BufWriter::with_capacity(1 << 18, File::create(&path)?);
     let mut entries = Entries::open(runs)?;
     let mut count = 0u64;

@@ -278,7 +278,7 @@ impl Store {
                 if bytes.iter().all(|b| *b == 0) {
                     continue;
                 }
-                if original % BLOCK != 0 || original >= volume.len() {
+                if !original.is_multiple_of(BLOCK) || original >= volume.len() {
                     let at = at.saturating_add(BLOCK_HEADER as u64).saturating_add(n.saturating_mul(32));
                     let (first, count) = bad.unwrap_or((at, 0));
                     bad = Some((first, count.saturating_add(1)));
