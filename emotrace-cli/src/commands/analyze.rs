@@ -30,15 +30,15 @@ pub(crate) fn run(arguments: &Analyze) -> Result<Exit, Failure> {
     let hashes = hashes.transpose()?;
 
     let mut outputs = Vec::new();
-    let mut notes = String::new();
+    let mut notes: Vec<String> = Vec::new();
     for format in &arguments.format {
-        let context = Context { hosts: extraction.hosts.clone(), zone: arguments.tz };
+        let context = Context { hosts: extraction.hosts.clone(), zone: arguments.tz, from: arguments.selecting.from };
         let mut written = Default::default();
         outputs.push(write_file(folder, file_name(*format), |out| {
             written = write_timeline(&extraction, *format, context, &options, &*progress, out)?;
             Ok(())
         })?);
-        notes.push_str(&timeline::left_out(written));
+        notes.extend(timeline::left_out(written).map(|note| format!("{}: {note}\n", file_name(*format))));
     }
     outputs.push(write_file(folder, "issues.jsonl", |out| {
         for issue in extraction.issues() {
@@ -48,8 +48,7 @@ pub(crate) fn run(arguments: &Analyze) -> Result<Exit, Failure> {
         Ok(())
     })?);
     outputs.push(write_file(folder, "coverage.json", |out| write_json(&json!(extraction.coverage), out))?);
-    outputs
-        .push(write_file(folder, "evidence.json", |out| write_json(&info::facts(&evidence, &extraction.hosts), out))?);
+    outputs.push(write_file(folder, "evidence.json", |out| write_json(&info::facts(&evidence), out))?);
     // What depends on the run and not on the evidence stands here alone.
     let manifest = json!({
         "tool": "emotrace",
@@ -71,7 +70,8 @@ pub(crate) fn run(arguments: &Analyze) -> Result<Exit, Failure> {
     if let Some(hashes) = &hashes {
         eprint!("{}", verify::text(hashes));
     }
-    eprintln!("{}{notes}; written to {}", summary(&evidence, &extraction), folder.display());
+    eprintln!("{}; written to {}", summary(&evidence, &extraction), folder.display());
+    eprint!("{}", notes.concat());
     Ok(tell_issues(extraction.issues(), "; see issues.jsonl"))
 }
 

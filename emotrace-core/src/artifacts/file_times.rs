@@ -42,6 +42,10 @@ static TIMES: Descriptor = Descriptor {
         Field::new("name", Kind::Text, "That name alone."),
         Field::new("size", Kind::Number, "Length of the main stream in bytes."),
         Field::new("directory", Kind::Bool, "It is a folder."),
+        Field::new("modified", Kind::Time, "When content was modified."),
+        Field::new("accessed", Kind::Time, "When content was last read."),
+        Field::new("changed", Kind::Time, "When the MFT record was changed."),
+        Field::new("created", Kind::Time, "When the file was created."),
         Field::new("attributes", Kind::List, "File attributes by their Windows names."),
         Field::new("links", Kind::List, "Other paths of the same file (hard links)."),
         Field::new("streams", Kind::List, "Alternate data streams: name and length in bytes."),
@@ -68,6 +72,10 @@ static NAME_TIMES: Descriptor = Descriptor {
         Field::new("namespace", Kind::Text, "win32, dos, win32+dos or posix."),
         Field::new("dos_name", Kind::Text, "The 8.3 name beside it, where it has the same times."),
         Field::new("directory", Kind::Bool, "It is a folder."),
+        Field::new("modified", Kind::Time, "When content was modified."),
+        Field::new("accessed", Kind::Time, "When content was last read."),
+        Field::new("changed", Kind::Time, "When the MFT record was changed."),
+        Field::new("created", Kind::Time, "When the file was created."),
         Field::new("parent", Kind::Text, "MFT record of the folder that holds it, as record-sequence."),
         Field::new("orphan", Kind::Bool, "The folder that held it is gone."),
     ],
@@ -169,8 +177,13 @@ fn path_of(input: &EntryInput<'_>, name: &FileName) -> String {
     format!("{}{}", drive.unwrap_or_default(), name.path)
 }
 
+/// Each row shows all four times, beside the one that it stands at.
 fn with_times(record: Record, times: &MacbTimes) -> Record {
     record
+        .set_some("modified", times.modified)
+        .set_some("accessed", times.accessed)
+        .set_some("changed", times.changed)
+        .set_some("created", times.created)
         .time(Meaning::MODIFIED, times.modified)
         .time(Meaning::ACCESSED, times.accessed)
         .time(Meaning::CHANGED, times.changed)

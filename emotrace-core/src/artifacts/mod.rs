@@ -19,6 +19,7 @@ mod lnk_files;
 mod prefetch;
 mod recycle_bin;
 mod run_keys;
+mod scheduled_tasks;
 mod services;
 mod shadow_copies;
 mod shell_link;
@@ -47,6 +48,7 @@ pub static ARTIFACTS: &[&Artifact] = &[
     &jump_lists::ARTIFACT,
     &run_keys::ARTIFACT,
     &services::ARTIFACT,
+    &scheduled_tasks::ARTIFACT,
 ];
 
 /// The artifact of that name.

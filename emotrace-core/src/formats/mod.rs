@@ -16,6 +16,7 @@ pub mod evtx;
 pub mod fixup;
 mod huffman;
 pub mod index;
+pub mod job;
 pub mod jump_list;
 pub mod lnk;
 pub mod lznt1;
@@ -32,6 +33,7 @@ pub mod shell_item;
 pub mod shell_names;
 pub mod usn;
 pub mod wof;
+pub mod xml;
 pub mod xpress;
 pub mod zone_identifier;
 

@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::hives::LOG_SUFFIXES;
+use super::hosts::read_hosts;
 use crate::artifacts::{self, Artifact, Reads};
 use crate::bytes::{ReadAt, Window, read_up_to};
 use crate::filesystem::{FileSystem, Folder, NtfsVolume};
 use crate::formats::regf::HiveKind;
-use crate::model::{FileEntry, Locator, Loss, ParseIssue};
+use crate::model::{FileEntry, Host, Locator, Loss, ParseIssue};
 use crate::source::{EvidenceFile, Source, SourceError};
 use crate::volume::vss::{Catalogue, Snapshot, VssIssue};
 use crate::volume::{self, Layout, VolumeContent};
@@ -236,6 +237,8 @@ pub struct Evidence {
     pub layout: Option<Layout>,
     /// The file systems.
     pub volumes: Vec<Mounted>,
+    /// The installed systems, as their registry tells, its logs replayed.
+    pub hosts: Vec<Host>,
     pub(super) loose: Vec<Loose>,
     /// What was wrong while opening.
     pub issues: Vec<ParseIssue>,
@@ -256,11 +259,17 @@ impl Evidence {
                 return Err(EvidenceError::Mixed { path, this, first, that });
             }
         }
-        match kinds.first() {
-            Some(Kind::Folder) => Self::open_folder(first),
-            Some(Kind::Loose(_)) => Ok(Self::open_loose(paths, &kinds)),
-            _ => Self::open_image(paths),
+        let mut evidence = match kinds.first() {
+            Some(Kind::Folder) => Self::open_folder(first)?,
+            Some(Kind::Loose(_)) => Self::open_loose(paths, &kinds),
+            _ => Self::open_image(paths)?,
+        };
+        evidence.hosts = read_hosts(&evidence.volumes, &evidence.loose);
+        for volume in &mut evidence.volumes {
+            let own = evidence.hosts.iter().find(|host| host.volume == volume.label);
+            volume.letter = volume.letter.or(own.and_then(|host| host.system_drive));
         }
+        Ok(evidence)
     }
 
     fn open_folder(path: &Path) -> Result<Self, EvidenceError> {
@@ -334,7 +343,12 @@ impl Evidence {
         }
         if evidence.volumes.is_empty() {
             let why = evidence.issues.iter().find(|i| i.loss == Loss::Whole).map(|i| i.error.clone());
-            let found = why.unwrap_or_else(|| describe(&layout));
+            let mut found = why.unwrap_or_else(|| describe(&layout));
+            let unreadable: u64 = source.gaps().iter().map(|gap| gap.len).sum();
+            if unreadable > 0 {
+                let first = source.facts().issues.first().map(|i| format!(" ({})", i.error)).unwrap_or_default();
+                found = format!("{found}; {unreadable} of {} bytes could not be read{first}", source.facts().size);
+            }
             return Err(EvidenceError::NoVolume { path: paths.first().cloned().unwrap_or_default(), found });
         }
         evidence.label = match (&layout.disk_id, first_serial) {
@@ -403,7 +417,16 @@ impl Evidence {
 
     fn empty(label: String, paths: &[PathBuf]) -> Self {
         let paths = paths.to_owned();
-        Self { label, paths, source: None, layout: None, volumes: Vec::new(), loose: Vec::new(), issues: Vec::new() }
+        Self {
+            label,
+            paths,
+            source: None,
+            layout: None,
+            volumes: Vec::new(),
+            hosts: Vec::new(),
+            loose: Vec::new(),
+            issues: Vec::new(),
+        }
     }
 
     fn issue(&mut self, room: &'static str, offset: Option<u64>, loss: Loss, error: impl ToString) {
@@ -450,7 +473,7 @@ fn recognise(head: &[u8], path: &Path) -> Option<LooseKind> {
     }
     artifacts::ARTIFACTS
         .iter()
-        .find(|a| matches!(a.reads, Reads::Files { recognise, .. } if recognise(head)))
+        .find(|a| matches!(a.reads, Reads::Files { recognise, .. } | Reads::Parts { recognise, .. } if recognise(head)))
         .map(|a| LooseKind::Artifact(a))
 }
 

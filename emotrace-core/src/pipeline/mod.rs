@@ -3,7 +3,9 @@
 mod address;
 mod evidence;
 mod extract;
+mod guard;
 mod hives;
+mod hosts;
 mod plan;
 mod preserve;
 mod progress;
@@ -11,7 +13,7 @@ mod run;
 
 pub use address::{Address, Target};
 pub use evidence::{Evidence, EvidenceError, Mounted, Vss};
-pub use extract::{Extraction, RunError, extract, hosts};
+pub use extract::{Extraction, RunError, extract};
 pub use preserve::{Copied, Wanted, preserve};
 pub use progress::{NoProgress, Progress};
 pub use run::{Options, Selection, Written, stream, write_timeline};

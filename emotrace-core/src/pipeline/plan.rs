@@ -82,7 +82,7 @@ impl Plan {
             }
             let planned = Planned { index, artifact };
             match artifact.reads {
-                Reads::Files { paths, .. } => {
+                Reads::Files { paths, .. } | Reads::Parts { paths, .. } => {
                     plan.files.push((planned, paths.iter().map(|p| Pattern::new(p)).collect()));
                 }
                 Reads::RegKeys { .. } => plan.keys.push(planned),

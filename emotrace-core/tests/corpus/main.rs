@@ -12,6 +12,7 @@ mod prefetch;
 mod recycle_bin;
 mod regf;
 mod registry;
+mod scheduled_tasks;
 mod source;
 mod usn_journal;
 mod vss;
@@ -35,6 +36,7 @@ const CASES: &[&[Case]] = &[
     recycle_bin::CASES,
     regf::CASES,
     registry::CASES,
+    scheduled_tasks::CASES,
     source::CASES,
     usn_journal::CASES,
     vss::CASES,

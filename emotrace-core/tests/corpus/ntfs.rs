@@ -57,7 +57,7 @@ impl Image {
     }
 
     fn gz(path: &Path) -> Self {
-        Self::read(GzDecoder::new(std::fs::File::open(path).unwrap()))
+        Self::read(GzDecoder::new(&*std::fs::read(path).unwrap()))
     }
 
     /// The file of that name in a ZIP archive.
@@ -211,7 +211,7 @@ fn dftt_undelete(corpus: &Path) {
 /// The `ntfs` crate's own test volume and the values in its tests.
 fn testfs1(corpus: &Path) {
     let path = corpus.join("images/colinfinck/testfs1");
-    let image = || Image::read(std::fs::File::open(&path).unwrap());
+    let image = || Image::read(&*std::fs::read(&path).unwrap());
     let volume = image().open(0);
     let entries = walk(&volume);
     let read = |path: &str| content(&volume, &volume.lookup(path).unwrap(), "");

@@ -119,6 +119,8 @@ impl Index {
     fn find(&self, upcase: &Upcase, name: &[u16]) -> Result<Option<FileReference>, FormatError> {
         let mut buf = Vec::new();
         let mut node = self.root()?;
+        // Names of the POSIX namespace may differ by case alone; the one written alike goes before.
+        let mut alike = None;
         for _ in 0..MAX_DEPTH {
             let mut child = None;
             for entry in node.entries() {
@@ -128,7 +130,11 @@ impl Index {
                     break;
                 }
                 let key = FileNameAttribute::parse(entry.key, entry.offset)?;
-                match upcase.compare(name.iter().copied(), key.units()) {
+                let order = upcase.compare(name.iter().copied(), key.units());
+                if order.is_eq() {
+                    alike.get_or_insert(entry.reference);
+                }
+                match order.then_with(|| name.iter().copied().cmp(key.units())) {
                     Ordering::Equal => return Ok(Some(entry.reference)),
                     Ordering::Less => break,
                     // Behind the last entry nothing follows, should the one without a key be lost.
@@ -137,7 +143,7 @@ impl Index {
             }
             match child {
                 Some(vcn) => node = self.block(vcn, &mut buf)?,
-                None => return Ok(None),
+                None => return Ok(alike),
             }
         }
         Err(FormatError::Other { what: "directory index", offset: 0, problem: "its tree has a circle".into() })
