@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use emotrace_core::export::{Format, Zone};
 use emotrace_core::model::Timestamp;
+use emotrace_core::pipeline::Vss;
 
 /// Forensic timelines of Windows disk images, offline and read-only
 ///
@@ -116,6 +117,10 @@ pub(crate) struct Selecting {
     /// Only evidence at these paths (repeatable): `*` within a name, `**` for any folders, as in 'C:\Users\**'
     #[arg(id = "path", long, value_name = "PATTERN")]
     pub(crate) paths: Vec<String>,
+    /// Volume shadow copies to read: all, none, or their numbers (`emotrace info` lists them); what is the same as on the
+    /// live volume is not given twice
+    #[arg(long, value_name = "WHICH", default_value = "all")]
+    pub(crate) vss: Vss,
     /// Read registry hives without their transaction logs
     #[arg(long)]
     pub(crate) no_replay: bool,
@@ -191,7 +196,8 @@ pub(crate) struct Ls {
     /// Image or folder
     #[arg(value_name = "EVIDENCE")]
     pub(crate) evidence: PathBuf,
-    /// Place: [VOLUME/]PATH or [VOLUME/]#RECORD-SEQUENCE; VOLUME is p1, p2 … or C: (default: the system volume's root)
+    /// Place: [VOLUME/]PATH or [VOLUME/]#RECORD-SEQUENCE; VOLUME is p1, p2 … or C: (default: the system volume's root), and
+    /// p1/vss2/PATH lies in its shadow copy 2
     #[arg(value_name = "PLACE", default_value = "/")]
     pub(crate) place: String,
     /// More segments of the image
@@ -230,6 +236,9 @@ pub(crate) struct Extract {
     /// artifact reads, and the registry hives with their logs)
     #[arg(id = "path", long, short, value_name = "PATTERN")]
     pub(crate) paths: Vec<String>,
+    /// Volume shadow copies to copy from, too: all, none, or their numbers
+    #[arg(long, value_name = "WHICH", default_value = "none")]
+    pub(crate) vss: Vss,
     /// Also from deleted records; their content may have been written over
     #[arg(long)]
     pub(crate) deleted: bool,

@@ -20,7 +20,8 @@ pub(crate) fn run(arguments: &Analyze) -> Result<Exit, Failure> {
     let folder = &arguments.output;
     check_output(folder, &arguments.evidence.paths)?;
     let options = options(&arguments.running, Some(&arguments.selecting));
-    let evidence = Evidence::open(&arguments.evidence.paths)?;
+    let mut evidence = Evidence::open(&arguments.evidence.paths)?;
+    evidence.mount_snapshots(&arguments.selecting.vss)?;
     new_folder(folder)?;
     let progress = display(arguments.running.progress);
     let (extraction, hashes) =
@@ -116,6 +117,7 @@ fn issue_row(issue: &ParseIssue) -> Value {
         "error": issue.error,
         "image": at.image,
         "volume": at.volume,
+        "snapshot": at.snapshot,
         "path": at.path,
         "stream": at.stream,
         "record": at.record.map(|r| r.to_string()),

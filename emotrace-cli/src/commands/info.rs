@@ -31,7 +31,11 @@ pub(crate) fn facts(evidence: &Evidence) -> Value {
     let file_systems: Vec<Value> = evidence
         .volumes
         .iter()
-        .map(|v| json!({"volume": v.label, "letter": v.letter, "file_system": v.files.facts()}))
+        .filter(|v| v.snapshot.is_none())
+        .map(|v| {
+            let (files, copies) = (v.files.facts(), &v.shadow_copies.copies);
+            json!({"volume": v.label, "letter": v.letter, "file_system": files, "shadow_copies": copies})
+        })
         .collect();
     let gaps: Vec<String> = evidence.source.iter().flat_map(|s| s.gaps()).map(|g| g.to_string()).collect();
     let mut facts = json!({

@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use emotrace_core::export::escape::visible;
 use emotrace_core::model::{Loss, ParseIssue};
-use emotrace_core::pipeline::{Address, Evidence, Extraction, Options, Selection};
+use emotrace_core::pipeline::{Address, Evidence, Extraction, Options, Selection, Vss};
 
 use crate::args::{Running, Selecting};
 use crate::exit::{Exit, Failure};
@@ -121,9 +121,12 @@ fn summary(evidence: &Evidence, extraction: &Extraction) -> String {
 fn open_place(evidence: &Path, segments: &[PathBuf], place: &str) -> Result<(Evidence, Address), Failure> {
     let mut paths = vec![evidence.to_owned()];
     paths.extend(segments.iter().cloned());
-    let evidence = Evidence::open(&paths)?;
+    let mut evidence = Evidence::open(&paths)?;
     let labels: Vec<&str> = evidence.volumes.iter().filter_map(|v| v.label.as_deref()).collect();
     let address = Address::parse(place, &labels).map_err(|error| Failure::Message(format!("{place}: {error}")))?;
+    if let Some(number) = address.snapshot {
+        evidence.mount_snapshots(&Vss::Only(vec![number]))?;
+    }
     Ok((evidence, address))
 }
 

@@ -17,7 +17,8 @@ pub(crate) fn run(arguments: &Timeline) -> Result<Exit, Failure> {
         check_output(output, paths)?;
     }
     let options = options(&arguments.running, Some(&arguments.selecting));
-    let evidence = Evidence::open(paths)?;
+    let mut evidence = Evidence::open(paths)?;
+    evidence.mount_snapshots(&arguments.selecting.vss)?;
     let progress = display(arguments.running.progress);
     let (extraction, hashes) =
         verify::beside(&evidence, arguments.hash, &options, || extract(&evidence, &options, &*progress));

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use crate::bytes::{FormatError, ReadAt, read_up_to};
 use crate::formats::regf;
 use crate::model::{
-    Descriptor, Event, FileEntry, FileReference, Host, Locator, Loss, Meaning, Origin, ParseIssue, Sink, SlackName,
-    State, Timestamp, User, Value, Values,
+    Descriptor, Event, FileEntry, FileReference, Host, Locator, Loss, Meaning, Origin, ParseIssue, ShadowCopy, Sink,
+    SlackName, State, Timestamp, User, Value, Values,
 };
 
 /// One kind of evidence that a Windows volume holds.
@@ -209,6 +209,10 @@ pub trait VolumeView: Send + Sync {
     }
     /// Gives the names in the slack of directories' indexes, or what could not be read there. The default knows none.
     fn index_slack(&self, _give: &mut dyn FnMut(Result<SlackName, String>)) {}
+    /// The volume's shadow copies, oldest first. The default knows none.
+    fn shadow_copies(&self) -> &[ShadowCopy] {
+        &[]
+    }
 }
 
 /// One record with its values and its times, on the way to the timeline.
@@ -294,6 +298,7 @@ pub struct Out<'a> {
     locator: Arc<Locator>,
     state: State,
     user: Option<String>,
+    also_in: Vec<u32>,
     events: u64,
     issues: u64,
     rest_lost: bool,
@@ -302,12 +307,18 @@ pub struct Out<'a> {
 impl<'a> Out<'a> {
     /// For the input at that place; `state` is the input's own.
     pub fn new(sink: &'a mut dyn Sink, artifact: &'static str, locator: Arc<Locator>, state: State) -> Self {
-        Self { sink, artifact, locator, state, user: None, events: 0, issues: 0, rest_lost: false }
+        Self { sink, artifact, locator, state, user: None, also_in: Vec::new(), events: 0, issues: 0, rest_lost: false }
     }
 
     /// The account that the input as a whole belongs to: records that name none themselves get it.
     pub fn with_user(mut self, user: Option<String>) -> Self {
         self.user = user;
+        self
+    }
+
+    /// The shadow copies that hold the same input.
+    pub fn with_copies(mut self, also_in: &[u32]) -> Self {
+        self.also_in = also_in.to_vec();
         self
     }
 
@@ -341,7 +352,11 @@ impl<'a> Out<'a> {
             descriptor.name,
             values.iter().map(|(n, _)| n).find(|n| descriptor.field(n).is_none())
         );
-        let origin = Origin { locator: locator.unwrap_or_else(|| Arc::clone(&self.locator)), offset };
+        let origin = Origin {
+            locator: locator.unwrap_or_else(|| Arc::clone(&self.locator)),
+            offset,
+            also_in: self.also_in.clone(),
+        };
         let mut event = Event {
             time: None,
             meaning: Meaning::default(),

@@ -41,6 +41,7 @@ mod registry_keys;
 mod run_keys;
 mod scheduled_tasks;
 mod services;
+mod shadow_copies;
 mod shell_extensions;
 mod shell_link;
 mod shimcache;
@@ -97,6 +98,7 @@ pub static ARTIFACTS: &[&Artifact] = &[
     &com_servers::ARTIFACT,
     &shell_extensions::ARTIFACT,
     &office_addins::ARTIFACT,
+    &shadow_copies::ARTIFACT,
 ];
 
 /// Artifacts that are read only when they are asked for by name: they cost more than they tell on most evidence.

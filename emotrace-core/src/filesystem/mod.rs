@@ -98,6 +98,13 @@ pub trait FileSystem: Send + Sync {
         None
     }
 
+    /// Where a stream lies on the volume, as byte offset and length, in the order of the stream. `None` if that is not known,
+    /// or not on the volume itself.
+    fn volume_ranges(&self, entry: &FileEntry, stream: &str) -> Option<Vec<(u64, u64)>> {
+        let _ = (entry, stream);
+        None
+    }
+
     /// Finds a live entry by its path from the root, `\`-separated, compared as the volume compares names.
     ///
     /// # Errors

@@ -359,6 +359,8 @@ pub struct Origin {
     pub locator: Arc<Locator>,
     /// Byte offset of the record in the stream.
     pub offset: Option<u64>,
+    /// Numbers of the shadow copies, beside the place above, that hold a record of the same content at the same path.
+    pub also_in: Vec<u32>,
 }
 
 /// One row of the timeline.

@@ -8,6 +8,7 @@ mod finding;
 mod host;
 mod issue;
 mod locator;
+mod shadow_copy;
 mod sink;
 mod timestamp;
 mod verdict;
@@ -23,6 +24,7 @@ pub use finding::{Evidence, EvidenceClass, Finding, Level, Near, Period, RuleInf
 pub use host::{Host, Interface, Network, User};
 pub use issue::{Loss, ParseIssue};
 pub use locator::Locator;
+pub use shadow_copy::ShadowCopy;
 pub use sink::{Collect, Sink};
 pub use timestamp::Timestamp;
 pub use verdict::{Bonus, Conclusion, CoverageLine, HostState, Point, StageScore, Verdict, Window};

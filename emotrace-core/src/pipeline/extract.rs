@@ -11,7 +11,7 @@ use super::evidence::{Evidence, LooseKind, Mounted};
 use super::guard::guarded;
 use super::hives::{self, Identity};
 use super::hosts::loose_hive;
-use super::plan::{Found, Plan, Planned, What};
+use super::plan::{Found, Plan, Planned, REGISTRY, What};
 use super::progress::Progress;
 use super::run::Options;
 use crate::artifacts::{
@@ -20,11 +20,10 @@ use crate::artifacts::{
 use crate::bytes::ReadAt;
 use crate::filesystem::FileSystemIssue;
 use crate::formats::regf::Hive;
-use crate::model::{Coverage, FileEntry, FileReference, Host, Locator, Loss, ParseIssue, Sink, SlackName, State};
+use crate::model::{
+    Coverage, FileEntry, FileReference, Host, Locator, Loss, ParseIssue, ShadowCopy, Sink, SlackName, State,
+};
 use crate::timeline::{Job, Timeline, TimelineBuilder, Worker};
-
-/// The name under which coverage counts hives, and issues of hives are listed.
-const REGISTRY: &str = "registry";
 
 /// Issues of the walk stand behind those of all artifacts.
 const WALK: u32 = u32::MAX;
@@ -151,41 +150,73 @@ impl Run<'_> {
         pool.install(|| {
             parts.par_iter().enumerate().with_max_len(1).try_for_each(|(input, (volume, part))| {
                 self.options.check()?;
-                self.walk_part(input, *volume, *part, &volumes[*volume], &hosts[*volume]);
+                self.walk_part(input, *part, *volume, volumes, &hosts[*volume]);
                 self.progress.advance(1);
                 Ok(())
             })
         })
     }
 
-    fn walk_part(&self, input: usize, volume: usize, part: usize, mounted: &Mounted, host: &Host) {
+    fn walk_part(&self, input: usize, part: usize, volume: usize, volumes: &[Mounted], host: &Host) {
+        let mounted = &volumes[volume];
+        let copies: Vec<(u32, &Mounted)> = match mounted.snapshot {
+            Some(_) => Vec::new(),
+            None => {
+                volumes.iter().filter(|v| v.label == mounted.label).filter_map(|v| Some((v.snapshot?, v))).collect()
+            }
+        };
         let input = u32::try_from(input).unwrap_or(u32::MAX);
         let mut entries: Vec<FileEntry> = Vec::new();
         let mut issues: Vec<FileSystemIssue> = Vec::new();
         let walked = guarded(|| mounted.files.walk(part, &mut |entry| entries.push(entry), &mut |i| issues.push(i)));
+        // What a shadow copy shares with its live volume is read there, and told there.
+        let shared: Vec<Shared> = entries.iter().map(|entry| Shared::of(entry, mounted, &copies)).collect();
+        let mut inputs: Vec<Found> = Vec::new();
+        let mut left_out: Vec<&'static str> = Vec::new();
+        for (entry, shared) in entries.iter().zip(&shared) {
+            let first = inputs.len();
+            self.plan.find(volume, mounted, entry, &mut inputs);
+            for mut input in inputs.split_off(first) {
+                if shared.with_live && is_same_input(mounted, &input) {
+                    left_out.push(input.artifact());
+                    continue;
+                }
+                let same = copies.iter().filter(|(n, copy)| shared.with.contains(n) && is_same_input(copy, &input));
+                input.also_in = same.map(|(n, _)| *n).collect();
+                inputs.push(input);
+            }
+        }
         let mut lane = self.lane();
         let Lane { worker, coverage, found } = &mut *lane;
-        let image = &self.evidence.label;
-        for entry in &entries {
-            self.plan.find(volume, mounted, entry, found);
+        found.append(&mut inputs);
+        for artifact in left_out {
+            count_same(coverage, artifact);
         }
+        let image = &self.evidence.label;
         for planned in &self.plan.entries {
             let Reads::Entries { parse } = planned.artifact.reads else { continue };
             worker.start(Job { artifact: planned.index, input });
-            for entry in &entries {
+            for (entry, shared) in entries.iter().zip(&shared) {
                 let path = entry.primary_name().map_or("", |n| n.path.as_str());
                 if !self.plan.wants_entry(&mounted.display_path(path)) {
                     continue;
                 }
+                if shared.with_live {
+                    count_same(coverage, planned.artifact.name);
+                    continue;
+                }
                 let locator = Arc::new(mounted.locator(image, entry, path, ""));
                 let out = Out::new(worker, planned.artifact.name, Arc::clone(&locator), state(entry));
-                job(out, coverage, true, |out| parse(&EntryInput { locator, entry }, host, out));
+                job(out.with_copies(&shared.with), coverage, true, |out| {
+                    parse(&EntryInput { locator, entry }, host, out)
+                });
             }
         }
         worker.start(Job { artifact: WALK, input });
         let place = |record: Option<u64>| {
             let record = record.map(|record| FileReference { record, sequence: 0 });
-            Arc::new(Locator { image: image.clone(), volume: mounted.label.clone(), record, ..Locator::default() })
+            let (image, volume, snapshot) = (image.clone(), mounted.label.clone(), mounted.snapshot);
+            Arc::new(Locator { image, volume, snapshot, record, ..Locator::default() })
         };
         if let Err(panic) = walked {
             issues.push(FileSystemIssue { record: None, offset: None, loss: Loss::Rest, error: panic });
@@ -239,7 +270,7 @@ impl Run<'_> {
             let file = FileInput { locator, data: &*data, entry: Some(entry), limits };
             parse_file(planned.artifact, &file, input.part.clone(), host, out)
         };
-        job(out, coverage, input.is_first(), parse);
+        job(out.with_copies(&found.also_in), coverage, input.is_first(), parse);
     }
 
     fn read_hive_file(&self, input: u32, found: &Found, mounted: &Mounted, host: &Host) {
@@ -255,7 +286,7 @@ impl Run<'_> {
                 .map(Some)
                 .map_err(|error| error.to_string())
         });
-        self.read_hive(input, hive, &found.path, &locator, state(entry), host);
+        self.read_hive(input, hive, &found.path, &locator, (state(entry), &found.also_in), host);
     }
 
     /// Gives every matching key of a hive to the artifacts that want it.
@@ -265,7 +296,7 @@ impl Run<'_> {
         hive: Result<Option<Hive>, String>,
         path: &str,
         locator: &Arc<Locator>,
-        state: State,
+        (state, also_in): (State, &[u32]),
         host: &Host,
     ) {
         let mut lane = self.lane();
@@ -299,7 +330,9 @@ impl Run<'_> {
             let found = guarded(|| {
                 hives::for_each_match(&hive, &identity, keys, locator, &mut |key: &KeyInput<'_>| {
                     let out = Out::new(worker, planned.artifact.name, Arc::clone(locator), state);
-                    job(out.with_user(identity.account()), coverage, true, |out| parse(key, host, out));
+                    job(out.with_user(identity.account()).with_copies(also_in), coverage, true, |out| {
+                        parse(key, host, out)
+                    });
                 });
             });
             if let Err(panic) = found {
@@ -319,7 +352,8 @@ impl Run<'_> {
                 let mounted = &self.evidence.volumes[*volume];
                 let host = self.host(Some(mounted));
                 let (image, label) = (self.evidence.label.clone(), mounted.label.clone());
-                let locator = Arc::new(Locator { image, volume: label, ..Locator::default() });
+                let locator =
+                    Arc::new(Locator { image, volume: label, snapshot: mounted.snapshot, ..Locator::default() });
                 let Reads::Volume { parse } = planned.artifact.reads else { return Ok(()) };
                 let input = u32::try_from(*volume).unwrap_or(u32::MAX);
                 let mut lane = self.lane();
@@ -342,7 +376,7 @@ impl Run<'_> {
             match loose.what {
                 LooseKind::Hive => {
                     let hive = loose_hive(loose, self.options.replay, self.options.limits).map(|(_, hive)| Some(hive));
-                    self.read_hive(input, hive, &loose.name, &locator, State::Live, &host);
+                    self.read_hive(input, hive, &loose.name, &locator, (State::Live, &[]), &host);
                 }
                 LooseKind::Artifact(artifact) => {
                     let Some((planned, _)) = self.plan.files.iter().find(|(p, _)| p.artifact.name == artifact.name)
@@ -380,6 +414,39 @@ impl Run<'_> {
         }
         all
     }
+}
+
+/// What an entry has in common with the same record elsewhere.
+struct Shared {
+    /// The entry lies in a shadow copy, and is the same on the live volume.
+    with_live: bool,
+    /// The entry lies on the live volume, and is the same in these shadow copies.
+    with: Vec<u32>,
+}
+
+impl Shared {
+    fn of(entry: &FileEntry, mounted: &Mounted, copies: &[(u32, &Mounted)]) -> Self {
+        let holds = |copy: &Mounted| guarded(|| copy.holds(entry)).unwrap_or(false);
+        Self {
+            with_live: guarded(|| mounted.is_same_entry(entry)).unwrap_or(false),
+            with: copies.iter().filter(|(_, copy)| holds(copy)).map(|(number, _)| *number).collect(),
+        }
+    }
+}
+
+/// True if an input of a shadow copy, of an entry that is the same on the live volume, would be read as the same there.
+fn is_same_input(mounted: &Mounted, found: &Found) -> bool {
+    let logs_too = |path: &str| hives::LOG_SUFFIXES.iter().all(|s| mounted.is_same_file(&format!("{path}{s}")));
+    guarded(|| {
+        mounted.is_same_content(&found.entry, &found.stream)
+            && (found.entry.deleted || !matches!(found.what, What::Hive) || logs_too(&found.path))
+    })
+    .unwrap_or(false)
+}
+
+fn count_same(coverage: &mut Coverage, artifact: &'static str) {
+    let counts = coverage.of(artifact);
+    counts.same_in_snapshots = counts.same_in_snapshots.saturating_add(1);
 }
 
 const fn state(entry: &FileEntry) -> State {
@@ -495,5 +562,9 @@ impl VolumeView for Mounted {
         for FileSystemIssue { record, error, .. } in issues {
             give(Err(record.map_or_else(|| error.clone(), |record| format!("record {record}: {error}"))));
         }
+    }
+
+    fn shadow_copies(&self) -> &[ShadowCopy] {
+        &self.shadow_copies.copies
     }
 }

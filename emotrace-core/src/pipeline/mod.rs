@@ -12,7 +12,7 @@ mod progress;
 mod run;
 
 pub use address::{Address, Target};
-pub use evidence::{Evidence, EvidenceError, Mounted};
+pub use evidence::{Evidence, EvidenceError, Mounted, Vss};
 pub use extract::{Extraction, RunError, extract};
 pub use preserve::{Copied, Wanted, preserve};
 pub use progress::{NoProgress, Progress};

@@ -32,6 +32,9 @@ pub struct Copied {
     pub stream: Option<String>,
     /// Volume in the evidence.
     pub volume: Option<String>,
+    /// Number of the shadow copy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub snapshot: Option<u32>,
     /// MFT record.
     pub record: Option<String>,
     /// The record was not in use: other files may have written over the content.
@@ -147,6 +150,7 @@ fn copy(mounted: &Mounted, entry: &FileEntry, path: &str, stream: &str, folder: 
         path: mounted.display_path(path),
         stream: (!stream.is_empty()).then(|| stream.to_owned()),
         volume: mounted.label.clone(),
+        snapshot: mounted.snapshot,
         record: entry.reference.map(|r: FileReference| r.to_string()),
         deleted: entry.deleted,
         recoverable: grade.map(|grade| grade.name()),
@@ -195,7 +199,9 @@ fn copy(mounted: &Mounted, entry: &FileEntry, path: &str, stream: &str, folder: 
 fn safe_path(mounted: &Mounted, path: &str, stream: &str, entry: &FileEntry) -> PathBuf {
     let label =
         mounted.letter.map(String::from).or_else(|| mounted.label.clone()).unwrap_or_else(|| "files".to_owned());
-    let mut place = PathBuf::from(safe_name(&format!("{label}:")));
+    // A shadow copy lies beside the drives, not among them: read as evidence again, the folder shows the live volume.
+    let label = mounted.snapshot.map_or_else(|| format!("{label}:"), |number| format!("{label}-vss{number}"));
+    let mut place = PathBuf::from(safe_name(&label));
     let mut parts: Vec<&str> = path.split('\\').filter(|p| !p.is_empty()).collect();
     let last = parts.pop().unwrap_or("root");
     place.extend(parts.into_iter().map(safe_name));

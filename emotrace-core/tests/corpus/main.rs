@@ -16,6 +16,7 @@ mod registry;
 mod scheduled_tasks;
 mod source;
 mod usn_journal;
+mod vss;
 
 use std::path::{Path, PathBuf};
 
@@ -40,6 +41,7 @@ const CASES: &[&[Case]] = &[
     scheduled_tasks::CASES,
     source::CASES,
     usn_journal::CASES,
+    vss::CASES,
 ];
 
 fn corpus() -> Option<PathBuf> {

@@ -155,6 +155,19 @@ impl FileSystem for NtfsVolume {
         Some(extents.map(|extent| (extent.start, extent.end.saturating_sub(extent.start))).collect())
     }
 
+    fn volume_ranges(&self, entry: &FileEntry, stream: &str) -> Option<Vec<(u64, u64)>> {
+        let reader = self.open_attribute(entry, attribute_type::DATA, stream).ok()?;
+        let mut ranges = Vec::new();
+        for extent in reader.extents() {
+            match extent.place {
+                Place::Volume(at) => ranges.push((at, extent.end.saturating_sub(extent.start))),
+                Place::Hole => {}
+                Place::Missing => return None,
+            }
+        }
+        Some(ranges)
+    }
+
     fn lookup(&self, path: &str) -> io::Result<FileEntry> {
         let mut at = FileReference { record: ROOT, sequence: 0 };
         for name in path.split(['\\', '/']).filter(|name| !name.is_empty()) {
