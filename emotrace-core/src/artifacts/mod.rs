@@ -12,10 +12,12 @@
 
 mod artifact;
 mod event_log;
+mod explorer_values;
 mod file_times;
 mod host;
 mod jump_lists;
 mod lnk_files;
+mod pe_files;
 mod prefetch;
 mod recycle_bin;
 mod run_keys;
@@ -45,6 +47,8 @@ pub static ARTIFACTS: &[&Artifact] = &[
     &jump_lists::ARTIFACT,
     &run_keys::ARTIFACT,
     &services::ARTIFACT,
+    &explorer_values::ARTIFACT,
+    &pe_files::ARTIFACT,
 ];
 
 /// The artifact of that name.
