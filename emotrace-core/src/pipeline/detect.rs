@@ -85,8 +85,10 @@ pub fn assess(
         })?;
     }
     let host_of = |at: usize| extraction.hosts.get(at);
+    let forged: Vec<_> = scanners.iter().flat_map(|s| emocheck::forged_times(s, rules)).collect();
     let emocheck: Vec<_> = scanners.into_iter().enumerate().map(|(at, s)| s.finish(host_of(at))).collect();
     let mut findings = second.correct(kept.findings);
+    findings.extend(forged);
     findings.extend(emocheck.iter().flat_map(|e| emocheck::findings(e, rules)));
     findings.iter_mut().flat_map(|f| &mut f.evidence).for_each(|e| attribute(e, &extraction.hosts));
     findings.sort_by(|a, b| order(a).cmp(&order(b)));
@@ -170,7 +172,7 @@ struct Second {
 
 impl Second {
     fn new(findings: &[Finding]) -> Self {
-        let settable = findings.iter().flat_map(|f| &f.evidence).filter(|e| e.event == "windows:file:times");
+        let settable = findings.iter().flat_map(|f| &f.evidence).filter(|e| settable_time(e.event));
         let named = settable.map(|e| (folded(&e.locator.path), None)).collect();
         let weighed = findings.iter().filter(|f| f.weight > 0);
         let mut instants: Vec<u64> = weighed.filter_map(|f| f.time).map(Timestamp::filetime).collect();
@@ -213,10 +215,13 @@ impl Second {
             .collect();
         findings
             .into_iter()
-            .filter(|f| f.evidence.len() != 1 || f.evidence[0].event != "windows:file:times" || key(f).is_none_or(|k| !by_name.contains(&k)))
+            .filter(|f| {
+                let settable = f.evidence.len() == 1 && f.evidence.iter().all(|e| e.event == "windows:file:times");
+                !settable || key(f).is_none_or(|k| !by_name.contains(&k))
+            })
             .map(|mut f| {
                 if f.evidence.len() == 1
-                    && let Some(e) = f.evidence.first_mut().filter(|e| e.event == "windows:file:times")
+                    && let Some(e) = f.evidence.first_mut().filter(|e| settable_time(e.event))
                     && let Some(Some(named)) = self.named.get(&folded(&e.locator.path))
                     && Some(*named) != f.time
                 {
@@ -244,6 +249,11 @@ impl Second {
     }
 }
 
+/// Events whose time does not say when the file came: `$SI` can be set, a link's times are those of its target.
+fn settable_time(event: &str) -> bool {
+    matches!(event, "windows:file:times" | "windows:lnk:link")
+}
+
 /// The fields of an event as a finding shows them, long lists left out.
 fn fields(event: &Event) -> Vec<(String, String)> {
     let plain = event.values.iter().filter(|(_, v)| !matches!(v, Value::List(_) | Value::Map(_) | Value::Bytes(_)));
@@ -262,15 +272,23 @@ fn attribute(evidence: &mut Evidence, hosts: &[Host]) {
         hosts.iter().any(|h| named(&h))
     };
     let bare = evidence.user.as_deref().map(|u| u.rsplit('\\').next().unwrap_or(u).to_owned());
+    // One account is written in one way: as the registry writes it.
+    let written = |name: &str| {
+        let users = hosts.iter().flat_map(|h| &h.users);
+        let same = |u: &&crate::model::User| {
+            u.sid.eq_ignore_ascii_case(name) || u.name.as_deref().is_some_and(|n| n.eq_ignore_ascii_case(name))
+        };
+        users.filter(|u| !u.sid.is_empty() || u.name.is_some()).find(same).and_then(|u| u.name.clone())
+    };
     if let Some(name) = bare.filter(|n| !machine(n)) {
-        evidence.user = Some(name);
+        evidence.user = written(&name).or(Some(name));
         return;
     }
-    let own = evidence.fields.iter().find(|(n, _)| n == "User").map(|(_, v)| v.rsplit('\\').next().unwrap_or(v).to_owned());
+    let own = evidence.fields.iter().find(|(n, _)| n == "User" || n == "SubjectUserName").map(|(_, v)| v.rsplit('\\').next().unwrap_or(v).to_owned());
     let texts = || evidence.fields.iter().map(|(_, v)| v.as_str()).chain([evidence.message.as_str(), &evidence.locator.path]);
     let profile = || texts().find_map(profile_of);
     if let Some(name) = own.filter(|n| known(n)).or_else(profile) {
-        evidence.user = Some(name);
+        evidence.user = written(&name).or(Some(name));
     }
 }
 

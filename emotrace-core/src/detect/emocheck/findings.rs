@@ -30,6 +30,9 @@ pub fn findings(result: &EmoCheck, rules: &RuleSet) -> Vec<Finding> {
         // Only the file itself, in use, shows that the file is there: a trace in a cache does not.
         let file = hit.evidence.first().is_some_and(|e| e.event.starts_with("windows:file:") && e.state == State::Live);
         let shows = info.shows.filter(|_| file);
+        // The state of the evidence is the judge's to weigh; what is left is how sure the candidate is of its kind.
+        let state = if hit.state == State::Deleted.name() { 0.8 } else { 1.0 };
+        let weight = (f64::from(info.weight) * (hit.confidence / state).min(1.0)).round() as u32;
         let mut evidence = hit.evidence.clone();
         if let Some(first) = evidence.first_mut() {
             first.fields.push(("emocheck".to_owned(), format!("{}: {}", hit.method, hit.why)));
@@ -39,7 +42,7 @@ pub fn findings(result: &EmoCheck, rules: &RuleSet) -> Vec<Finding> {
         }
         Some(Finding {
             rule: Arc::new(RuleInfo { shows, ..info.clone() }),
-            weight: info.weight,
+            weight,
             outcome: None,
             time: hit.time,
             evidence,
@@ -47,4 +50,19 @@ pub fn findings(result: &EmoCheck, rules: &RuleSet) -> Vec<Finding> {
         })
     })
     .collect()
+}
+
+/// Files with times that were set back, as findings of EMO-AF-002.
+pub fn forged_times(scanner: &super::Scanner, rules: &RuleSet) -> Vec<Finding> {
+    let Some(info) = rules.infos().find(|i| i.name.as_deref() == Some("EMO-AF-002")) else { return Vec::new() };
+    let rule = Arc::new(info.clone());
+    let finding = |(time, evidence)| Finding {
+        rule: Arc::clone(&rule),
+        weight: rule.weight,
+        outcome: None,
+        time: Some(time),
+        evidence,
+        count: 1,
+    };
+    scanner.forged().into_iter().map(finding).collect()
 }

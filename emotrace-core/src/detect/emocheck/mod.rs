@@ -22,7 +22,7 @@ use std::collections::BTreeSet;
 use super::sigma::fold;
 use crate::model::Timestamp;
 
-pub use findings::findings;
+pub use findings::{findings, forged_times};
 pub use scan::{Scanner, Traces};
 
 /// The words of the first generation, in the order and form in which the table is indexed: by character, not by word.

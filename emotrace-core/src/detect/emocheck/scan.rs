@@ -30,6 +30,8 @@ struct FileFact {
     size: Option<u64>,
     /// `$SI` modified.
     written: Option<(Timestamp, Evidence)>,
+    /// `$SI` created.
+    created: Option<(Timestamp, Evidence)>,
     /// `$FN` created.
     named: Option<(Timestamp, Evidence)>,
     pe: Option<Evidence>,
@@ -200,6 +202,9 @@ impl Scanner {
         }
         self.file_fact(event, |fact, event| {
             fact.size = event.values.get("size").and_then(Value::as_number).or(fact.size);
+            if let Some(time) = event.time.filter(|_| event.meaning.contains(Meaning::CREATED)) {
+                fact.created = Some((time, Evidence::new(event, shown(event, &["path", "size"]))));
+            }
             if let Some(time) = event.time.filter(|_| event.meaning.contains(Meaning::MODIFIED)) {
                 fact.written = Some((time, Evidence::new(event, shown(event, &["path", "size"]))));
             }
@@ -281,7 +286,9 @@ impl Scanner {
         if self.trace_keys.contains_key(&key) || self.traces.len() >= MAX_TRACES {
             return;
         }
-        let confidence = state_confidence(event.state);
+        // A folder of that name is weaker than the program, a log's or a cache's line as good as the file's.
+        let folder = event.values.get("directory") == Some(&Value::Bool(true));
+        let confidence = state_confidence(event.state) * if folder { 0.7 } else { 1.0 };
         let hit = EmoCheckHit {
             process_name: format!("{}.exe", name.base),
             process_id: String::new(),
@@ -334,6 +341,29 @@ impl Scanner {
         result.scanners = self.scanners(&hits);
         result.hits = hits;
         result
+    }
+
+    /// Programs, by content or extension, in letters-only folders of Local AppData whose creation was set back by more than a day: the name's own
+    /// creation tells. Installers and copies set both times alike. Each with its name's creation and both pieces of evidence.
+    pub fn forged(&self) -> Vec<(Timestamp, Vec<Evidence>)> {
+        const DAY: u64 = 864_000_000_000;
+        let letters = |name: &str| name.bytes().all(|b| b.is_ascii_alphabetic());
+        let mut forged = Vec::new();
+        for file in self.folders.values().flat_map(|f| f.files.values()) {
+            let parts: Vec<&str> = file.path.split('\\').collect();
+            let Some((name, folder)) = parts.split_last() else { continue };
+            let local = matches!(folder_root(folder), Some(Root::Local | Root::SystemLocal));
+            let base = name.rsplit_once('.').map_or(*name, |(base, _)| base);
+            let program = file.pe.is_some()
+                || [".exe", ".dll"].iter().any(|e| name.len() > 4 && name.to_ascii_lowercase().ends_with(e));
+            let plain = program && letters(base) && folder.last().is_some_and(|f| letters(f));
+            if let (true, true, Some((set, a)), Some((named, b))) = (local, plain, &file.created, &file.named)
+                && set.filetime().saturating_add(DAY) < named.filetime()
+            {
+                forged.push((*named, vec![b.clone(), a.clone()]));
+            }
+        }
+        forged
     }
 
     fn v2(&self, hits: &mut Vec<EmoCheckHit>, notes: &mut Vec<String>) {
@@ -566,10 +596,16 @@ impl Traces<'_> {
         if self.names.is_empty() || !self.scanner.concerns(event) {
             return;
         }
-        for (field, value) in event.values.iter() {
+        // Of a file its path says all; that it is a program is no other trace.
+        let file = event.descriptor.name.starts_with("windows:file:");
+        if event.descriptor.name == "windows:file:pe" {
+            return;
+        }
+        for (field, value) in event.values.iter().filter(|(field, _)| !file || *field == "path") {
             each_text(value, 0, &mut |text| {
                 for name in &self.names {
-                    if names_program(text, &name.base) {
+                    let folder = || text.rsplit('\\').next().is_some_and(|last| last.eq_ignore_ascii_case(&name.base));
+                    if names_program(text, &name.base) || (file && folder()) {
                         let place = if text.len() > 300 { event.origin.locator.path.as_str() } else { text };
                         self.scanner.trace(event, name, field, place);
                     }
