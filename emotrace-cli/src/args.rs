@@ -21,7 +21,8 @@ pub(crate) struct Arguments {
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 done · 1 failed · 2 wrong usage · 3 done, but part of the evidence could not be read · \
-4 verify: a hash differs · 5 verify: no hash stored · 130 stopped";
+4 verify: a hash differs · 5 verify: no hash stored · 130 stopped. `emocheck` answers like EmoCheck: \
+0 not infected · 1 infected · 2 no answer";
 
 const LONG_HELP: &str = "\
 Examples:
@@ -34,6 +35,8 @@ Examples:
   emotrace cat case.E01 'C:/Users/a/x.exe:Zone.Identifier' > zone.txt
                                                one stream of one file
   emotrace extract case.E01 -o files           all artifact files, with a SHA-256 manifest
+  emotrace emocheck case.E01                   EmoCheck's five scanners, offline
+  emotrace rules list                          what is looked for
   emotrace explain prefetch                    what an artifact proves and what it does not
 
 Exit codes:
@@ -43,11 +46,16 @@ Exit codes:
   3    done, but part of the evidence could not be read; the issues say which (verify: incomplete)
   4    verify: a stored hash differs from the content
   5    verify: the image stores no hash
-  130  stopped by Ctrl-C; no output is left that looks whole";
+  130  stopped by Ctrl-C; no output is left that looks whole
+
+`emotrace emocheck` answers with the exit codes of EmoCheck instead:
+  0    not infected, as far as its five scanners tell
+  1    infected
+  2    no answer: wrong usage, or the evidence could not be read";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Read everything into a case folder: timeline, issues, coverage and a manifest with hashes
+    /// Read and judge everything into a case folder: timeline, findings, verdict, report, and a manifest with hashes
     Analyze(Analyze),
     /// Write one ordered timeline to stdout or a file
     Timeline(Timeline),
@@ -61,6 +69,11 @@ pub(crate) enum Command {
     Cat(Cat),
     /// Copy files out of the evidence, byte for byte, with a SHA-256 manifest
     Extract(Extract),
+    /// EmoCheck's five scanners on a dead disk; exit code 1 means infected, 0 not, 2 no answer
+    Emocheck(Emocheck),
+    /// List, check, explain or test detection rules
+    #[command(subcommand)]
+    Rules(Rules),
     /// Say what an artifact is, what it proves and what it does not
     Explain(Explain),
     /// Write a completion script for a shell to stdout
@@ -142,10 +155,78 @@ pub(crate) struct Analyze {
     /// Also compute the image's MD5, SHA-1 and SHA-256 in the same run
     #[arg(long)]
     pub(crate) hash: bool,
+    /// Only read, without rules, verdict and report
+    #[arg(long)]
+    pub(crate) no_detect: bool,
+    #[command(flatten)]
+    pub(crate) detecting: Detecting,
     #[command(flatten)]
     pub(crate) selecting: Selecting,
     #[command(flatten)]
     pub(crate) running: Running,
+}
+
+/// How to judge.
+#[derive(Debug, Args)]
+pub(crate) struct Detecting {
+    /// Also use the Sigma rules (*.yml) of this folder or file (repeatable)
+    #[arg(id = "rules", long = "rules", value_name = "DIR")]
+    pub(crate) rules: Vec<PathBuf>,
+    /// Serial number of the system volume, 8 hex digits as `vol` shows it, instead of the boot sector's
+    #[arg(long, value_name = "SERIAL", value_parser = serial)]
+    pub(crate) serial: Option<u32>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Language {
+    /// English
+    En,
+    /// Japanese
+    Ja,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Emocheck {
+    #[command(flatten)]
+    pub(crate) evidence: Evidence,
+    /// As JSON, with EmoCheck's own keys and more
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Language of the text
+    #[arg(long, value_enum, default_value_t = Language::En)]
+    pub(crate) lang: Language,
+    /// Serial number of the system volume, 8 hex digits as `vol` shows it, instead of the boot sector's
+    #[arg(long, value_name = "SERIAL", value_parser = serial)]
+    pub(crate) serial: Option<u32>,
+    #[command(flatten)]
+    pub(crate) running: Running,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Rules {
+    /// Every rule: name, level, stage, status, title
+    List(RuleSources),
+    /// Read rules and say what is wrong with them
+    Check(RuleSources),
+    /// One rule in full
+    Explain {
+        /// Short name (EMO-PER-001), identifier, or a part of the title
+        name: String,
+        #[command(flatten)]
+        sources: RuleSources,
+    },
+    /// Run the examples that rules bring along
+    Test(RuleSources),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RuleSources {
+    /// Also the rules of this folder or file (repeatable)
+    #[arg(id = "rules", long = "rules", value_name = "DIR")]
+    pub(crate) rules: Vec<PathBuf>,
+    /// As JSON lines
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -261,6 +342,11 @@ pub(crate) struct Completions {
 fn time(text: &str) -> Result<Timestamp, String> {
     Timestamp::parse(text)
         .ok_or_else(|| "write 2020-08-26, 2020-08-26T05:09:33Z or 2020-08-26T14:09:33+09:00".to_owned())
+}
+
+fn serial(text: &str) -> Result<u32, String> {
+    let digits = text.trim_start_matches("0x").replace('-', "");
+    u32::from_str_radix(&digits, 16).map_err(|_| "write 8 hex digits, 0C5D-7F3A or 0C5D7F3A".to_owned())
 }
 
 fn format(text: &str) -> Result<Format, String> {

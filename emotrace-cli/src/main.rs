@@ -23,6 +23,8 @@ fn main() -> ExitCode {
         Command::Ls(options) => commands::ls::run(&options),
         Command::Cat(options) => commands::cat::run(&options),
         Command::Extract(options) => commands::extract::run(&options),
+        Command::Emocheck(options) => return commands::emocheck::run(&options),
+        Command::Rules(options) => commands::rules::run(&options),
         Command::Explain(options) => commands::explain::run(&options),
         Command::Completions(options) => commands::completions::run(&options),
     };

@@ -3,10 +3,13 @@
 pub(crate) mod analyze;
 pub(crate) mod cat;
 pub(crate) mod completions;
+pub(crate) mod emocheck;
 pub(crate) mod explain;
 pub(crate) mod extract;
 pub(crate) mod info;
+pub(crate) mod judgement;
 pub(crate) mod ls;
+pub(crate) mod rules;
 pub(crate) mod timeline;
 pub(crate) mod verify;
 

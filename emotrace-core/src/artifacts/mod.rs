@@ -19,6 +19,7 @@ mod boot_execute;
 mod com_servers;
 mod defender_settings;
 mod event_log;
+mod explorer_values;
 mod feature_usage;
 mod file_times;
 mod host;
@@ -34,6 +35,7 @@ mod mui_cache;
 mod office_addins;
 mod office_mru;
 mod office_security;
+mod pe_files;
 mod prefetch;
 mod recent_apps;
 mod recycle_bin;
@@ -99,6 +101,8 @@ pub static ARTIFACTS: &[&Artifact] = &[
     &shell_extensions::ARTIFACT,
     &office_addins::ARTIFACT,
     &shadow_copies::ARTIFACT,
+    &explorer_values::ARTIFACT,
+    &pe_files::ARTIFACT,
 ];
 
 /// Artifacts that are read only when they are asked for by name: they cost more than they tell on most evidence.

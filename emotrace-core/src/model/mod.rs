@@ -1,5 +1,6 @@
 //! Plain values that every room may name. Nothing here does I/O.
 
+mod assessment;
 mod coverage;
 mod descriptor;
 mod event;
@@ -13,6 +14,7 @@ mod sink;
 mod timestamp;
 mod verdict;
 
+pub use assessment::{Assessment, Chain, EmoCheck, EmoCheckHit, Gap, RuleCounts, ScannerResult, Step, Story};
 pub use coverage::{ArtifactCoverage, Coverage};
 pub use descriptor::{Descriptor, Field, Kind, Schema};
 pub use event::{Event, Meaning, Origin, State, Value, Values};
