@@ -105,6 +105,11 @@ pub static ARTIFACTS: &[&Artifact] = &[
     &pe_files::ARTIFACT,
 ];
 
+/// Artifacts of the registry whose rows each speak of one value. They are given the deleted values of live keys as well;
+/// a row that speaks of a whole key would say that the key was deleted. Deleted keys are given to every artifact.
+pub const ROW_PER_VALUE: &[&str] =
+    &["run_keys", "user_assist", "shimcache", "bam", "app_compat_flags", "mui_cache", "feature_usage"];
+
 /// Artifacts that are read only when they are asked for by name: they cost more than they tell on most evidence.
 pub const OPTIONAL: &[&str] = &["index_slack", "registry_keys"];
 
