@@ -16,16 +16,25 @@ mod file_times;
 mod host;
 mod jump_lists;
 mod lnk_files;
+mod mount_points;
 mod mru;
 mod office_mru;
 mod office_security;
+mod open_save_mru;
 mod prefetch;
+mod rdp_client;
+mod recent_docs;
 mod recycle_bin;
 mod run_keys;
+mod run_mru;
 mod services;
 mod shell_link;
+mod shellbags;
 mod trust_records;
+mod typed_paths;
+mod typed_urls;
 mod usn_journal;
+mod word_wheel_query;
 mod zone_identifier;
 
 pub use artifact::{
@@ -52,6 +61,15 @@ pub static ARTIFACTS: &[&Artifact] = &[
     &trust_records::ARTIFACT,
     &office_mru::ARTIFACT,
     &office_security::ARTIFACT,
+    &recent_docs::ARTIFACT,
+    &open_save_mru::ARTIFACT,
+    &run_mru::ARTIFACT,
+    &typed_paths::ARTIFACT,
+    &typed_urls::ARTIFACT,
+    &word_wheel_query::ARTIFACT,
+    &mount_points::ARTIFACT,
+    &rdp_client::ARTIFACT,
+    &shellbags::ARTIFACT,
 ];
 
 /// The artifact of that name.

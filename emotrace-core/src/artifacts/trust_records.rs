@@ -99,7 +99,7 @@ fn parse(input: &KeyInput<'_>, host: &Host, out: &mut Out<'_>) -> Result<Complet
     let alone = values.len() == 1;
     for (document, value, data) in values {
         let file_time = u64_at(&data, 0).and_then(Timestamp::from_filetime_field);
-        let zone = u64_at(&data, 8).map(|ticks| ticks.cast_signed() / MINUTE.cast_signed());
+        let zone = u64_at(&data, 8).and_then(|ticks| ticks.cast_signed().checked_div(MINUTE.cast_signed()));
         let trusted = decision(&data, written);
         let flags = data.len().checked_sub(4).and_then(|at| u32_at(&data, at));
         if data.len() != 24 {
