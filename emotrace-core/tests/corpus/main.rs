@@ -13,6 +13,7 @@ mod recycle_bin;
 mod regf;
 mod registry;
 mod source;
+mod user_keys;
 mod usn_journal;
 
 use std::path::{Path, PathBuf};
@@ -35,6 +36,7 @@ const CASES: &[&[Case]] = &[
     regf::CASES,
     registry::CASES,
     source::CASES,
+    user_keys::CASES,
     usn_journal::CASES,
 ];
 
