@@ -13,8 +13,9 @@
 //!
 //! The format is not documented by Microsoft. Sources: the write-ups named below; N. Mantani, PS-TrustedDocuments (minutes).
 //! The minutes hold on a real host (Windows 7, Office 2010): the newest of its three records has the very minute of the key's
-//! last write, and `LastPurgeTime` beside it, in the same unit, the very minute of the last write of its own key. On the same
-//! host one FILETIME lies two hours after the key's last write, so there it can't be the time of the decision.
+//! last write, `LastPurgeTime` beside it, in the same unit, the very minute of the last write of its own key, and the other two
+//! records the minutes in which `File MRU` says that the documents were opened. On the same host one FILETIME lies two hours
+//! after the key's last write, so there it can't be the time of the decision.
 
 use super::artifact::{Artifact, ArtifactError, Completion, KeyInput, Out, Reads};
 use super::mru;
