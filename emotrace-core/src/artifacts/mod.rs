@@ -30,28 +30,37 @@ mod jump_lists;
 mod key_values;
 mod lnk_files;
 mod logon_persistence;
+mod mount_points;
 mod mru;
 mod mui_cache;
 mod office_addins;
 mod office_mru;
 mod office_security;
+mod open_save_mru;
 mod pe_files;
 mod prefetch;
+mod rdp_client;
 mod recent_apps;
+mod recent_docs;
 mod recycle_bin;
 mod registry_keys;
 mod run_keys;
+mod run_mru;
 mod scheduled_tasks;
 mod services;
 mod shadow_copies;
 mod shell_extensions;
 mod shell_link;
+mod shellbags;
 mod shimcache;
 mod task_cache;
 mod tracing_keys;
 mod trust_records;
+mod typed_paths;
+mod typed_urls;
 mod user_assist;
 mod usn_journal;
+mod word_wheel_query;
 mod zone_identifier;
 
 pub use artifact::{
@@ -103,6 +112,15 @@ pub static ARTIFACTS: &[&Artifact] = &[
     &shadow_copies::ARTIFACT,
     &explorer_values::ARTIFACT,
     &pe_files::ARTIFACT,
+    &recent_docs::ARTIFACT,
+    &open_save_mru::ARTIFACT,
+    &run_mru::ARTIFACT,
+    &typed_paths::ARTIFACT,
+    &typed_urls::ARTIFACT,
+    &word_wheel_query::ARTIFACT,
+    &mount_points::ARTIFACT,
+    &rdp_client::ARTIFACT,
+    &shellbags::ARTIFACT,
 ];
 
 /// Artifacts of the registry whose rows each speak of one value. They are given the deleted values of live keys as well;

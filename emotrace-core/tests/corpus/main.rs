@@ -15,6 +15,7 @@ mod regf;
 mod registry;
 mod scheduled_tasks;
 mod source;
+mod user_keys;
 mod usn_journal;
 mod vss;
 
@@ -40,6 +41,7 @@ const CASES: &[&[Case]] = &[
     registry::CASES,
     scheduled_tasks::CASES,
     source::CASES,
+    user_keys::CASES,
     usn_journal::CASES,
     vss::CASES,
 ];
