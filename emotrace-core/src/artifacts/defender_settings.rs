@@ -120,7 +120,7 @@ fn parse(input: &KeyInput<'_>, _: &Host, out: &mut Out<'_>) -> Result<Completion
     let components: Vec<&str> = path.split('\\').collect();
     let product =
         |name: &&str| ["Windows Defender", "Microsoft Antimalware"].iter().any(|p| p.eq_ignore_ascii_case(name));
-    let below = components.iter().position(|name| product(name)).map_or(0, |at| at.saturating_add(1));
+    let below = components.iter().position(product).map_or(0, |at| at.saturating_add(1));
     let section = components.get(below..).unwrap_or_default().join("\\");
     let parent = input.key.parent().map(|key| key.name()).unwrap_or_default();
     for value in KeyValues::read(&input.key, out).iter() {

@@ -17,21 +17,29 @@ mod com_servers;
 mod defender_settings;
 mod event_log;
 mod file_times;
+mod firewall_rules;
 mod host;
 mod image_options;
 mod injected_dlls;
+mod interfaces;
 mod jump_lists;
 mod key_values;
 mod lnk_files;
 mod logon_persistence;
+mod mounted_devices;
+mod network_profiles;
 mod office_addins;
 mod prefetch;
+mod proxy_settings;
+mod recording_state;
 mod recycle_bin;
 mod run_keys;
 mod services;
+mod shares;
 mod shell_extensions;
 mod shell_link;
 mod task_cache;
+mod usb_devices;
 mod usn_journal;
 mod zone_identifier;
 
@@ -66,6 +74,14 @@ pub static ARTIFACTS: &[&Artifact] = &[
     &com_servers::ARTIFACT,
     &shell_extensions::ARTIFACT,
     &office_addins::ARTIFACT,
+    &usb_devices::ARTIFACT,
+    &mounted_devices::ARTIFACT,
+    &network_profiles::ARTIFACT,
+    &interfaces::ARTIFACT,
+    &shares::ARTIFACT,
+    &firewall_rules::ARTIFACT,
+    &proxy_settings::ARTIFACT,
+    &recording_state::ARTIFACT,
 ];
 
 /// The artifact of that name.

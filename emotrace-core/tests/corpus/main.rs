@@ -8,6 +8,7 @@ mod evtx;
 mod jump_lists;
 mod lnk;
 mod ntfs;
+mod persistence;
 mod prefetch;
 mod recycle_bin;
 mod regf;
@@ -30,6 +31,7 @@ const CASES: &[&[Case]] = &[
     jump_lists::CASES,
     lnk::CASES,
     ntfs::CASES,
+    persistence::CASES,
     prefetch::CASES,
     recycle_bin::CASES,
     regf::CASES,
