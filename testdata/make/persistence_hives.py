@@ -70,6 +70,9 @@ def task_cache():
          dynamic_info('2020-08-26T05:10:01.5Z', '2020-08-26T05:15:00.0000001Z', 0x41306, '2020-08-26T05:15:03Z'),
          Author='DESKTOP\\Clippy', Date='2020-08-26T14:10:01', URI='\\Run', Description='runs')
     cache.at(f'Tasks\\{identifier("1")}').ts = '2020-08-26T05:15:04Z'
+    # Version, then flag (with seven bytes that are not cleared) and time of the earliest start and of the latest end.
+    head_of_triggers = struct.pack('<QB7sQB7sQ', 0x17, 1, b'\x07' * 7, filetime('2020-08-26T14:12:00Z'), 0, b'\x07' * 7, 2**64 - 1)
+    cache.at(f'Tasks\\{identifier("1")}').values.append(('Triggers', BINARY, head_of_triggers))
     task('2', '\\Gone', head + execute('C:\\hidden.exe'), dynamic_info('2020-08-26T05:11:00Z', None, 0, 0))
     task('3', '\\Folder\\NoSD', struct.pack('<H', 1) + execute('old.exe')[:-2], dynamic_info('2020-08-26T05:12:00Z', None, 0))
     task('4', '\\Cut', head + execute('first.exe') + b'\x66\x66\xff', dynamic_info('2020-08-26T05:13:00Z', None, 0, 0))

@@ -13,7 +13,7 @@ use crate::model::{Descriptor, Field, Host, Kind, Meaning, Timestamp};
 static INTERFACE: Descriptor = Descriptor {
     name: "windows:registry:interface",
     doc: "A network interface, with the addresses that it had and the lease that it had them by.",
-    message: "Network interface {interface}[ ({name})] has[ the address {addresses}][ by the DHCP server {dhcp_server}]",
+    message: "Network interface {interface}[ ({name})][, address {addresses}][, DHCP server {dhcp_server}]",
     data_type: None,
     fields: &[
         Field::new("key_path", Kind::Text, "Full path of the key"),
