@@ -1,9 +1,10 @@
 //! Windows Firewall: its rules, and whether it is on.
 //!
-//! `SYSTEM\…\Services\SharedAccess\Parameters\FirewallPolicy\FirewallRules` (and by policy `SOFTWARE\Policies\Microsoft\WindowsFirewall\
-//! FirewallRules`): one value for each rule, `v2.30|Action=Allow|Active=TRUE|Dir=In|Protocol=6|LPort=445|App=…|Name=…|`. A
-//! part may come several times (`LPort`, `Profile`, `RA4` …). `…\DomainProfile`, `StandardProfile`, `PublicProfile`: `EnableFirewall` and
-//! other switches; Windows XP has lists of programs and ports below them.
+//! `SYSTEM\…\Services\SharedAccess\Parameters\FirewallPolicy\FirewallRules` (and by policy
+//! `SOFTWARE\Policies\Microsoft\WindowsFirewall\FirewallRules`): one value for each rule,
+//! `v2.30|Action=Allow|Active=TRUE|Dir=In|Protocol=6|LPort=445|App=…|Name=…|`. A part may come several times (`LPort`,
+//! `Profile`, `RA4` …). `…\DomainProfile`, `StandardProfile`, `PublicProfile`: `EnableFirewall` and other switches;
+//! Windows XP has lists of programs and ports below them.
 //!
 //! Source: MS-GPFAS 2.2.2.19; compared with the rules of a hive of Windows 10.
 
@@ -54,12 +55,12 @@ static SETTING: Descriptor = Descriptor {
 /// See the module's text.
 pub(super) static ARTIFACT: Artifact = Artifact {
     name: "firewall_rules",
-    doc: "The rules of Windows Firewall, the machine's own and those of a group policy, and for each kind of network whether the \
-firewall is on.\n\n\
-It proves that the rule was set. The time of a row is the last write of the KEY, and all rules lie in one key: it dates the last \
-change of any of them. For when a single rule came see events 2004 to 2006 of the firewall's log.\n\n\
-It does not prove that a program listened or was reached, nor who set the rule: Windows has hundreds, and installers add theirs. A \
-rule that is not active does nothing.\n\n\
+    doc: "The rules of Windows Firewall, the machine's own and those of a group policy, and for each kind of network \
+whether the firewall is on.\n\n\
+It proves that the rule was set. The time of a row is the last write of the KEY, and all rules lie in one key: it \
+dates the last change of any of them. For when a single rule came see events 2004 to 2006 of the firewall's log.\n\n\
+It does not prove that a program listened or was reached, nor who set the rule: Windows has hundreds, and installers \
+add theirs. A rule that is not active does nothing.\n\n\
 It lives until the rule is removed; policies come back when they are applied again.",
     references: &[
         "https://learn.microsoft.com/en-us/openspecs/windows_protocols/ms-gpfas/",

@@ -1,8 +1,8 @@
 //! Network interfaces as TCP/IP was set up for them, with their DHCP leases.
 //!
-//! `SYSTEM\…\Services\Tcpip\Parameters\Interfaces\{…}`, and one level below for a wireless network of its own: addresses, name
-//! servers, `DhcpServer`, and the lease's times in seconds since 1970, UTC: `LeaseObtainedTime`, `T1`, `T2`,
-//! `LeaseTerminatesTime`.
+//! `SYSTEM\…\Services\Tcpip\Parameters\Interfaces\{…}`, and one level below for a wireless network of its own:
+//! addresses, name servers, `DhcpServer`, and the lease's times in seconds since 1970, UTC: `LeaseObtainedTime`, `T1`,
+//! `T2`, `LeaseTerminatesTime`.
 //!
 //! Source: Microsoft, "TCP/IP and NBT configuration parameters".
 
@@ -39,13 +39,13 @@ static INTERFACE: Descriptor = Descriptor {
 /// See the module's text.
 pub(super) static ARTIFACT: Artifact = Artifact {
     name: "interfaces",
-    doc: "Each network interface has a key with its addresses, routers and name servers, and where they come from DHCP, the \
-server and the times of the lease.\n\n\
-It proves that the machine had that address from that server: recorded is when the lease was obtained or last renewed, expired \
-when it ends. It helps to tell the machine in logs of a network. key_written is the last write of the KEY, which dates the last \
-change of any of its values.\n\n\
-It does not prove that the machine was connected all through the lease. The clock is the machine's own. Name servers that differ \
-from the DHCP server's (NameServer beside DhcpNameServer) may have been set by malware.\n\n\
+    doc: "Each network interface has a key with its addresses, routers and name servers, and where they come from \
+DHCP, the server and the times of the lease.\n\n\
+It proves that the machine had that address from that server: recorded is when the lease was obtained or last \
+renewed, expired when it ends. It helps to tell the machine in logs of a network. key_written is the last write of \
+the KEY, which dates the last change of any of its values.\n\n\
+It does not prove that the machine was connected all through the lease. The clock is the machine's own. Name servers \
+that differ from the DHCP server's (NameServer beside DhcpNameServer) may have been set by malware.\n\n\
 It lives until the next lease overwrites it; wireless networks of their own have keys of their own that stay.",
     references: &[
         "https://learn.microsoft.com/en-us/troubleshoot/windows-client/networking/tcpip-and-nbt-configuration-parameters",

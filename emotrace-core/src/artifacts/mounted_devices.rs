@@ -1,7 +1,7 @@
 //! Which volume bore which drive letter.
 //!
-//! `SYSTEM\MountedDevices`: one value for each drive letter (`\DosDevices\C:`), volume (`\??\Volume{…}`) and mount point of
-//! a user (`#{…}`). Its data is one of:
+//! `SYSTEM\MountedDevices`: one value for each drive letter (`\DosDevices\C:`), volume (`\??\Volume{…}`) and mount
+//! point of a user (`#{…}`). Its data is one of:
 //!
 //! | data | what |
 //! |---|---|
@@ -37,12 +37,13 @@ static DEVICE: Descriptor = Descriptor {
 /// See the module's text.
 pub(super) static ARTIFACT: Artifact = Artifact {
     name: "mounted_devices",
-    doc: "Windows remembers which volume bore which drive letter, and an identifier for every volume that was ever mounted. A \
-fixed disk is told by its signature and the place of the partition, removable media by a device path with the serial number.\n\n\
-It proves that the volume was mounted on this machine, and that the drive letter belonged last to the volume named. With the \
-serial number it joins a drive letter to a USB device, and with the disk's signature to a disk at hand.\n\n\
-It does not prove when: the time of a row is the last write of the one KEY that has all of them, so it dates the last change of \
-any. An earlier volume of the same drive letter is not kept under the letter.\n\n\
+    doc: "Windows remembers which volume bore which drive letter, and an identifier for every volume that was ever \
+mounted. A fixed disk is told by its signature and the place of the partition, removable media by a device path with \
+the serial number.\n\n\
+It proves that the volume was mounted on this machine, and that the drive letter belonged last to the volume named. \
+With the serial number it joins a drive letter to a USB device, and with the disk's signature to a disk at hand.\n\n\
+It does not prove when: the time of a row is the last write of the one KEY that has all of them, so it dates the last \
+change of any. An earlier volume of the same drive letter is not kept under the letter.\n\n\
 It lives until somebody removes the value (mountvol /r); nothing ages it.",
     references: &["https://learn.microsoft.com/en-us/windows/win32/fileio/naming-a-volume"],
     emits: &[&DEVICE],

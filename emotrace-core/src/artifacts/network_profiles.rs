@@ -1,12 +1,12 @@
 //! Networks that the machine was connected to.
 //!
-//! `SOFTWARE\Microsoft\Windows NT\CurrentVersion\NetworkList\Profiles\{…}`: `ProfileName`, `Description`, `Category` (0 public, 1
-//! private, 2 domain), `NameType` (6 wired, 23 VPN, 71 wireless, 243 mobile), `Managed`, `DateCreated` and `DateLastConnected`
-//! as SYSTEMTIME in LOCAL time. `…\Signatures\Managed|Unmanaged\<id>` with the same `ProfileGuid`: `DefaultGatewayMac`,
-//! `DnsSuffix`, `FirstNetwork`.
+//! `SOFTWARE\Microsoft\Windows NT\CurrentVersion\NetworkList\Profiles\{…}`: `ProfileName`, `Description`, `Category` (0
+//! public, 1 private, 2 domain), `NameType` (6 wired, 23 VPN, 71 wireless, 243 mobile), `Managed`, `DateCreated` and
+//! `DateLastConnected` as SYSTEMTIME in LOCAL time. `…\Signatures\Managed|Unmanaged\<id>` with the same `ProfileGuid`:
+//! `DefaultGatewayMac`, `DnsSuffix`, `FirstNetwork`.
 //!
-//! Source: Microsoft, SYSTEMTIME (minwinbase.h); compared with RegRipper's networklist, which prints the local times as they
-//! are.
+//! Source: Microsoft, SYSTEMTIME (minwinbase.h); compared with RegRipper's networklist, which prints the local times as
+//! they are.
 
 use super::artifact::{Artifact, ArtifactError, Completion, KeyInput, Out, Reads};
 use super::key_values::{KeyValues, named};
@@ -46,15 +46,17 @@ local time]",
 /// See the module's text.
 pub(super) static ARTIFACT: Artifact = Artifact {
     name: "network_profiles",
-    doc: "Windows keeps a profile for each network that the machine was connected to: its name (of a wireless network, the \
-SSID), when it was first and last connected, and in a second key the hardware address of the router.\n\n\
-It proves that the machine was connected to a network of that name, and with the router's hardware address to which. First and \
-last connection are written in the machine's LOCAL time without its zone, so they are given as text: the zone of today may not be \
-that of the day. The time of a row is the last write of the KEY in UTC; it is written at a connection and dates the last change of \
-any of its values, so it is mostly the instant of the last connection, and its distance from the last connection's local time \
-shows the zone then.\n\n\
-It does not prove how long the connection lasted or what it was used for, and says nothing of the connections between.\n\n\
-It lives until the profile is removed. The log Microsoft-Windows-NetworkProfile/Operational has each connection for a while.",
+    doc: "Windows keeps a profile for each network that the machine was connected to: its name (of a wireless \
+network, the SSID), when it was first and last connected, and in a second key the hardware address of the router.\n\n\
+It proves that the machine was connected to a network of that name, and with the router's hardware address to which. \
+First and last connection are written in the machine's LOCAL time without its zone, so they are given as text: the \
+zone of today may not be that of the day. The time of a row is the last write of the KEY in UTC; it is written at a \
+connection and dates the last change of any of its values, so it is mostly the instant of the last connection, and \
+its distance from the last connection's local time shows the zone then.\n\n\
+It does not prove how long the connection lasted or what it was used for, and says nothing of the connections \
+between.\n\n\
+It lives until the profile is removed. The log Microsoft-Windows-NetworkProfile/Operational has each connection for a \
+while.",
     references: &["https://learn.microsoft.com/en-us/windows/win32/nla/about-the-network-list-manager-api"],
     emits: &[&NETWORK],
     reads: Reads::RegKeys { keys: &[r"SOFTWARE\Microsoft\Windows NT\CurrentVersion\NetworkList\Profiles\*"], parse },

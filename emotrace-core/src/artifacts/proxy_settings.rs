@@ -1,10 +1,10 @@
 //! Through which proxy a user's programs reach the Internet, and which sites are trusted.
 //!
-//! `NTUSER.DAT`, `Software\Microsoft\Windows\CurrentVersion\Internet Settings`: `ProxyEnable`, `ProxyServer`, `ProxyOverride`,
-//! `AutoConfigURL`. Its key `Connections` has the same for each connection as bytes: version (0, u32), count of changes (4,
-//! u32), flags (8, u32: 1 direct, 2 proxy, 4 script, 8 detect), then three texts, each a u32 length and one-byte characters: proxy,
-//! exceptions, address of the script. `ZoneMap\Domains\<domain>[\<host>]` and `ZoneMap\Ranges\<n>`: a value for each protocol with
-//! the zone's number.
+//! `NTUSER.DAT`, `Software\Microsoft\Windows\CurrentVersion\Internet Settings`: `ProxyEnable`, `ProxyServer`,
+//! `ProxyOverride`, `AutoConfigURL`. Its key `Connections` has the same for each connection as bytes: version (0, u32),
+//! count of changes (4, u32), flags (8, u32: 1 direct, 2 proxy, 4 script, 8 detect), then three texts, each a u32
+//! length and one-byte characters: proxy, exceptions, address of the script. `ZoneMap\Domains\<domain>[\<host>]` and
+//! `ZoneMap\Ranges\<n>`: a value for each protocol with the zone's number.
 //!
 //! Source: Microsoft, INTERNET_PER_CONN_OPTION (wininet.h), "Internet Explorer security zones registry entries".
 
@@ -46,12 +46,13 @@ static ZONE: Descriptor = Descriptor {
 /// See the module's text.
 pub(super) static ARTIFACT: Artifact = Artifact {
     name: "proxy_settings",
-    doc: "The Internet settings of a user or of the machine say through which proxy programs reach the Internet, where an automatic \
-configuration script lies, and which sites were put into a security zone.\n\n\
-It proves that it was set. The time of a row is the last write of the KEY: it dates the last change of any of its values, and \
-Windows writes Internet Settings often.\n\n\
-It does not prove that the proxy was used: programs may have settings of their own. A proxy on the machine itself (127.0.0.1) or a \
-script of a foreign site can mean that traffic was read on its way. Settings without proxy and script give no row.\n\n\
+    doc: "The Internet settings of a user or of the machine say through which proxy programs reach the Internet, \
+where an automatic configuration script lies, and which sites were put into a security zone.\n\n\
+It proves that it was set. The time of a row is the last write of the KEY: it dates the last change of any of its \
+values, and Windows writes Internet Settings often.\n\n\
+It does not prove that the proxy was used: programs may have settings of their own. A proxy on the machine itself \
+(127.0.0.1) or a script of a foreign site can mean that traffic was read on its way. Settings without proxy and \
+script give no row.\n\n\
 It lives until somebody changes it.",
     references: &[
         "https://learn.microsoft.com/en-us/windows/win32/api/wininet/ns-wininet-internet_per_conn_optionw",

@@ -37,14 +37,15 @@ static STATE: Descriptor = Descriptor {
 /// See the module's text.
 pub(super) static ARTIFACT: Artifact = Artifact {
     name: "recording_state",
-    doc: "Switches in the registry that say what Windows records: event logs and their channels, prefetch files, SRUM, last access \
-times of files, command lines in the Security log, PowerShell's logs, restore points, and traces of what a user opened.\n\n\
-It proves that the switch stood so when the evidence was taken. What was not recorded is not missing: its absence says nothing. The \
-time of a row is the last write of the KEY: it dates the last change of any of its values.\n\n\
-It does not prove who set the switch, nor that it stood so before. Many are off by default: a server without SysMain has no \
-prefetch, last access is off from Windows Vista to Windows 10 1803 and depends on the size of the disk since, PowerShell and command lines are logged only \
-where somebody wants them. Of the channels only those for administrators and operation that are off give a row; analytic and \
-debug channels are off everywhere.\n\n\
+    doc: "Switches in the registry that say what Windows records: event logs and their channels, prefetch files, \
+SRUM, last access times of files, command lines in the Security log, PowerShell's logs, restore points, and traces of \
+what a user opened.\n\n\
+It proves that the switch stood so when the evidence was taken. What was not recorded is not missing: its absence \
+says nothing. The time of a row is the last write of the KEY: it dates the last change of any of its values.\n\n\
+It does not prove who set the switch, nor that it stood so before. Many are off by default: a server without SysMain \
+has no prefetch, last access is off from Windows Vista to Windows 10 1803 and depends on the size of the disk since, \
+PowerShell and command lines are logged only where somebody wants them. Of the channels only those for administrators \
+and operation that are off give a row; analytic and debug channels are off everywhere.\n\n\
 It lives until somebody changes it; policies come back when they are applied again.",
     references: &[
         "https://learn.microsoft.com/en-us/windows/win32/wes/eventmanifestschema-channeltype-complextype",

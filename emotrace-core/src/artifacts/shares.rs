@@ -1,8 +1,8 @@
 //! Folders that the machine shares with the network.
 //!
-//! `SYSTEM\…\Services\LanmanServer\Shares`: one value (REG_MULTI_SZ) for each share, with lines `Path=…`, `ShareName=…`, `Type=…`,
-//! `Remark=…`, `MaxUses=…`, `Permissions=…`, `CSCFlags=…`. Type: 0 folder, 1 printer, 3 interprocess. Administrative shares (`C$`)
-//! are made at each start and do not stand here.
+//! `SYSTEM\…\Services\LanmanServer\Shares`: one value (REG_MULTI_SZ) for each share, with lines `Path=…`,
+//! `ShareName=…`, `Type=…`, `Remark=…`, `MaxUses=…`, `Permissions=…`, `CSCFlags=…`. Type: 0 folder, 1 printer, 3
+//! interprocess. Administrative shares (`C$`) are made at each start and do not stand here.
 //!
 //! Source: Microsoft, SHARE_INFO_502; compared with RegRipper's shares.
 
@@ -30,10 +30,10 @@ static SHARE: Descriptor = Descriptor {
 pub(super) static ARTIFACT: Artifact = Artifact {
     name: "shares",
     doc: "Folders and printers that the machine shares with the network, with their paths.\n\n\
-It proves that the share was set up. The time of a row is the last write of the KEY that has all shares: it dates the last \
-change of any of them.\n\n\
-It does not prove that anybody used it (see events 5140 and 5145). Administrative shares (C$, ADMIN$) are not listed although \
-they are there, unless AutoShareWks or AutoShareServer is 0.\n\n\
+It proves that the share was set up. The time of a row is the last write of the KEY that has all shares: it dates the \
+last change of any of them.\n\n\
+It does not prove that anybody used it (see events 5140 and 5145). Administrative shares (C$, ADMIN$) are not listed \
+although they are there, unless AutoShareWks or AutoShareServer is 0.\n\n\
 It lives until the share is removed.",
     references: &[
         "https://learn.microsoft.com/en-us/windows/win32/api/lmshare/ns-lmshare-share_info_502",

@@ -7,13 +7,14 @@
 //! | `Tree\<folder>\<task>` | `Id` (the task's identifier), `Index` (which list it is in), `SD` (who may see it) |
 //! | `Tasks\{id}` | `Path`, `Author`, `Date`, `Description`, `Source`, `URI`, `Actions`, `Triggers`, `DynamicInfo` |
 //!
-//! `DynamicInfo`: version (0, u32), registered (4, FILETIME), last run (12, FILETIME), state (20, u32), last result (24, u32),
-//! and from 36 bytes on last completed run (28, FILETIME). `Actions` is read by [`crate::formats::task_actions`]. `Triggers`
-//! begins with its version (0, u64), and the earliest start of all triggers: flag (8, u8), time (16, FILETIME); the triggers
-//! themselves are kept as bytes, their layout is not certain enough.
+//! `DynamicInfo`: version (0, u32), registered (4, FILETIME), last run (12, FILETIME), state (20, u32), last result
+//! (24, u32), and from 36 bytes on last completed run (28, FILETIME). `Actions` is read by
+//! [`crate::formats::task_actions`]. `Triggers` begins with its version (0, u64), and the earliest start of all
+//! triggers: flag (8, u8), time (16, FILETIME); the triggers themselves are kept as bytes, their layout is not certain
+//! enough.
 //!
-//! Source: G DATA Advanced Analytics, "Windows Registry Analysis: Tasks"; Microsoft, "Tarrask malware uses scheduled tasks
-//! for defense evasion" (2022), on tasks without `SD`.
+//! Source: G DATA Advanced Analytics, "Windows Registry Analysis: Tasks"; Microsoft, "Tarrask malware uses scheduled
+//! tasks for defense evasion" (2022), on tasks without `SD`.
 
 use super::artifact::{Artifact, ArtifactError, Completion, KeyInput, Out, Reads, Record};
 use super::key_values::KeyValues;
@@ -97,15 +98,16 @@ static TREE: Descriptor = Descriptor {
 /// See the module's text.
 pub(super) static ARTIFACT: Artifact = Artifact {
     name: "task_cache",
-    doc: "The task cache is the Task Scheduler's own list of scheduled tasks in the registry. It has each task twice: by its \
-path (Tree), and by its identifier (Tasks) with what it runs and when it last ran. The file of the same task below \
-System32\\Tasks is a second account of it.\n\n\
+    doc: "The task cache is the Task Scheduler's own list of scheduled tasks in the registry. It has each task twice: \
+by its path (Tree), and by its identifier (Tasks) with what it runs and when it last ran. The file of the same task \
+below System32\\Tasks is a second account of it.\n\n\
 It proves that the task was registered. A row stands at each of the times that the scheduler keeps: created is the \
 registration or the last change of the task, executed its last run, stopped its last run that ended with success, and \
 key_written the last write of the KEY, which any change of any of its values sets.\n\n\
-It does not prove that the program of the task exists or did anything: the time of the last run is also set when the start \
-failed, see last_result. Author and Date are what the task's maker wrote. A task that is in Tasks and not in Tree, or whose \
-key in Tree has no security descriptor, is not shown by Windows' own tools although it may run: malware hides so.\n\n\
+It does not prove that the program of the task exists or did anything: the time of the last run is also set when the \
+start failed, see last_result. Author and Date are what the task's maker wrote. A task that is in Tasks and not in \
+Tree, or whose key in Tree has no security descriptor, is not shown by Windows' own tools although it may run: \
+malware hides so.\n\n\
 It lives until the task is deleted; then both keys go. Only the last run is kept: earlier ones may stand in the log \
 Microsoft-Windows-TaskScheduler/Operational.",
     references: &[

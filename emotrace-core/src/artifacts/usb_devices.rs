@@ -1,8 +1,9 @@
 //! USB devices that were ever plugged in.
 //!
-//! `SYSTEM\…\Enum\USBSTOR\<device>\<instance>` for disks, `…\Enum\USB\<device>\<instance>` for every device. The instance is the
-//! device's own serial number, with `&<n>` behind it under USBSTOR; one with `&` in second place was made up by Windows for a device
-//! that has none. Below the instance lie the properties of the set `{83da6326-97a6-4088-9453-a1923f573b29}`, each a FILETIME:
+//! `SYSTEM\…\Enum\USBSTOR\<device>\<instance>` for disks, `…\Enum\USB\<device>\<instance>` for every device. The
+//! instance is the device's own serial number, with `&<n>` behind it under USBSTOR; one with `&` in second place was
+//! made up by Windows for a device that has none. Below the instance lie the properties of the set
+//! `{83da6326-97a6-4088-9453-a1923f573b29}`, each a FILETIME:
 //!
 //! | property | what |
 //! |---|---|
@@ -11,8 +12,8 @@
 //! | 0066 | last plugged in (DEVPKEY_Device_LastArrivalDate), from Windows 8 on |
 //! | 0067 | last taken away (DEVPKEY_Device_LastRemovalDate), from Windows 8 on |
 //!
-//! From Windows 8 on a property is the default value of the key `Properties\{set}\0064`, in Windows 7 the value `Data` of
-//! `Properties\{set}\00000064\00000000`.
+//! From Windows 8 on a property is the default value of the key `Properties\{set}\0064`, in Windows 7 the value `Data`
+//! of `Properties\{set}\00000064\00000000`.
 //!
 //! Source: Microsoft, devpkey.h; compared with RegRipper's usbstor on a hive of Windows 10.
 
@@ -52,15 +53,15 @@ static DEVICE: Descriptor = Descriptor {
 /// See the module's text.
 pub(super) static ARTIFACT: Artifact = Artifact {
     name: "usb_devices",
-    doc: "For each USB device Windows keeps a key from the first time that it was plugged in: disks under USBSTOR, every device \
-under USB. The name tells vendor and product, and mostly the serial number. Properties tell when its driver was first and \
-last installed, and from Windows 8 on when it was last plugged in and last taken away.\n\n\
-It proves that a device with that name and serial number was plugged in. A row stands at each of the times: first_seen is the \
-first installation, installed the last one, connected the last arrival, disconnected the last removal; key_written is the \
-last write of the KEY, which dates the last change of any of its values and says little here: an update of Windows writes all \
-of them.\n\n\
-It does not prove who plugged it in (see MountPoints2 of the users) nor what was copied. A device can lie about name and serial \
-number. Only the first and the last time are kept.\n\n\
+    doc: "For each USB device Windows keeps a key from the first time that it was plugged in: disks under USBSTOR, \
+every device under USB. The name tells vendor and product, and mostly the serial number. Properties tell when its \
+driver was first and last installed, and from Windows 8 on when it was last plugged in and last taken away.\n\n\
+It proves that a device with that name and serial number was plugged in. A row stands at each of the times: \
+first_seen is the first installation, installed the last one, connected the last arrival, disconnected the last \
+removal; key_written is the last write of the KEY, which dates the last change of any of its values and says little \
+here: an update of Windows writes all of them.\n\n\
+It does not prove who plugged it in (see MountPoints2 of the users) nor what was copied. A device can lie about name \
+and serial number. Only the first and the last time are kept.\n\n\
 It lives long; Windows 8 to early Windows 10 remove devices that were not seen for some 30 days. Older times stand in \
 setupapi.dev.log and in the event logs.",
     references: &[
