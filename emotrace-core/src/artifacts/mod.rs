@@ -22,26 +22,32 @@ mod event_log;
 mod explorer_values;
 mod feature_usage;
 mod file_times;
+mod firewall_rules;
 mod host;
 mod image_options;
 mod index_slack;
 mod injected_dlls;
+mod interfaces;
 mod jump_lists;
 mod key_values;
 mod lnk_files;
 mod logon_persistence;
 mod mount_points;
+mod mounted_devices;
 mod mru;
 mod mui_cache;
+mod network_profiles;
 mod office_addins;
 mod office_mru;
 mod office_security;
 mod open_save_mru;
 mod pe_files;
 mod prefetch;
+mod proxy_settings;
 mod rdp_client;
 mod recent_apps;
 mod recent_docs;
+mod recording_state;
 mod recycle_bin;
 mod registry_keys;
 mod run_keys;
@@ -49,6 +55,7 @@ mod run_mru;
 mod scheduled_tasks;
 mod services;
 mod shadow_copies;
+mod shares;
 mod shell_extensions;
 mod shell_link;
 mod shellbags;
@@ -58,6 +65,7 @@ mod tracing_keys;
 mod trust_records;
 mod typed_paths;
 mod typed_urls;
+mod usb_devices;
 mod user_assist;
 mod usn_journal;
 mod word_wheel_query;
@@ -121,6 +129,14 @@ pub static ARTIFACTS: &[&Artifact] = &[
     &mount_points::ARTIFACT,
     &rdp_client::ARTIFACT,
     &shellbags::ARTIFACT,
+    &usb_devices::ARTIFACT,
+    &mounted_devices::ARTIFACT,
+    &network_profiles::ARTIFACT,
+    &interfaces::ARTIFACT,
+    &shares::ARTIFACT,
+    &firewall_rules::ARTIFACT,
+    &proxy_settings::ARTIFACT,
+    &recording_state::ARTIFACT,
 ];
 
 /// Artifacts of the registry whose rows each speak of one value. They are given the deleted values of live keys as well;

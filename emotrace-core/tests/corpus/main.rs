@@ -9,6 +9,7 @@ mod execution;
 mod jump_lists;
 mod lnk;
 mod ntfs;
+mod persistence;
 mod prefetch;
 mod recycle_bin;
 mod regf;
@@ -35,6 +36,7 @@ const CASES: &[&[Case]] = &[
     jump_lists::CASES,
     lnk::CASES,
     ntfs::CASES,
+    persistence::CASES,
     prefetch::CASES,
     recycle_bin::CASES,
     regf::CASES,
