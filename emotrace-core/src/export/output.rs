@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 /// A file that is written under a temporary name in the same folder and gets its own name when it is finished. Dropped
-/// before that, it is removed.
+/// before that, it is removed. A target that is no regular file (a device, a pipe) is written to as it is: nothing may
+/// take its place.
 #[derive(Debug)]
 pub struct OutputFile {
     target: PathBuf,
@@ -22,12 +23,22 @@ impl OutputFile {
     ///
     /// # Errors
     /// When the temporary file can't be made.
+    #[expect(clippy::disallowed_methods, reason = "an output, opened for writing")]
     pub fn create(target: &Path) -> io::Result<Self> {
+        let special = fs::metadata(target).is_ok_and(|facts| !facts.is_file());
+        if special {
+            let out = BufWriter::new(File::options().write(true).open(target)?);
+            return Ok(Self::new(target, PathBuf::new(), out));
+        }
         let mut name = target.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_owned();
         name.push(".partial");
         let partial = target.with_file_name(name);
         let out = BufWriter::with_capacity(1 << 18, File::create(&partial)?);
-        Ok(Self { target: target.to_owned(), partial, out: Some(out), hash: Sha256::new(), bytes: 0 })
+        Ok(Self::new(target, partial, out))
+    }
+
+    fn new(target: &Path, partial: PathBuf, out: BufWriter<File>) -> Self {
+        Self { target: target.to_owned(), partial, out: Some(out), hash: Sha256::new(), bytes: 0 }
     }
 
     /// Ends the file: writes everything out to the disk and gives it its name.
@@ -36,8 +47,11 @@ impl OutputFile {
     /// When something can't be written; the temporary file is removed then.
     pub fn finish(mut self) -> io::Result<Finished> {
         if let Some(out) = self.out.take() {
-            out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
-            fs::rename(&self.partial, &self.target)?;
+            let file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
+            if !self.partial.as_os_str().is_empty() {
+                file.sync_all()?;
+                fs::rename(&self.partial, &self.target)?;
+            }
         }
         let sha256 = self.hash.finalize_reset().iter().map(|byte| format!("{byte:02x}")).collect();
         self.partial.clear();
@@ -93,6 +107,23 @@ mod tests {
         assert_eq!(fs::read(&target).unwrap(), b"abc");
         // Witness: FIPS 180-2, appendix B.1.
         assert_eq!(finished.sha256, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    }
+
+    /// A device stays what it is: a file of that name in its place would break the machine.
+    #[cfg(unix)]
+    #[test]
+    fn a_special_file_is_never_replaced() {
+        use std::os::unix::net::UnixListener;
+        let dir = tempfile::tempdir().unwrap();
+        let socket = dir.path().join("socket");
+        let _kept = UnixListener::bind(&socket).unwrap();
+        assert!(OutputFile::create(&socket).is_err(), "a socket can't be written to, and is not replaced");
+        assert!(!fs::metadata(&socket).unwrap().is_file());
+        let null = Path::new("/dev/null");
+        let mut out = OutputFile::create(null).unwrap();
+        out.write_all(b"gone").unwrap();
+        out.finish().unwrap();
+        assert!(!fs::metadata(null).unwrap().is_file());
     }
 
     #[test]
