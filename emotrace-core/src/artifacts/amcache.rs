@@ -68,11 +68,11 @@ static FILE: Descriptor = Descriptor {
 static PROGRAM: Descriptor = Descriptor {
     name: "windows:amcache:program",
     doc: "Windows entered an installed program or package into its inventory.",
-    message: "Program {name}[ {version}][ of {publisher}] stands in the inventory",
+    message: "Program[ {name}][ {version}][ of {publisher}] stands in the inventory",
     data_type: Some("windows:registry:amcache:programs"),
     fields: &[
         Field::new("key_path", Kind::Text, "Full path of the key"),
-        Field::new("name", Kind::Text, "Name of the program"),
+        Field::new("name", Kind::Text, "Name of the program, where it has one"),
         Field::new("version", Kind::Text, "Version"),
         Field::new("publisher", Kind::Text, "Publisher"),
         Field::new("program_id", Kind::Text, "Identifier of the program, the key's name"),
@@ -340,11 +340,16 @@ fn old_program(values: &Values<'_>) -> Option<Record> {
 
 fn program(values: &Values<'_>, host: &Host) -> Option<Record> {
     let sid = values.text("UserSid");
+    // Some programs have no name, but an identifier.
+    let (name, id) = (values.text("Name"), values.text("ProgramId"));
+    if name.is_none() && id.is_none() {
+        return None;
+    }
     let record = Record::new(&PROGRAM)
-        .set("name", values.text("Name")?)
+        .set_some("name", name)
         .set_some("version", values.text("Version"))
         .set_some("publisher", values.text("Publisher"))
-        .set_some("program_id", values.text("ProgramId"))
+        .set_some("program_id", id)
         .set_some("source", values.text("Source"))
         .set_some("root_folder", values.text("RootDirPath"))
         .set_some("install_date", values.text("InstallDate"))

@@ -7,7 +7,7 @@
 //! | `BADC0FEE` | 7, 2008 R2 | 128 bytes: 4 count | 32 bytes (32 bit) or 48 (64 bit), paths behind |
 //! | any, `00ts` at 128 | 8.0, 2012 | 128 bytes | one behind the other |
 //! | any, `10ts` at 128 | 8.1, 2012 R2 | 128 bytes | one behind the other |
-//! | 0x30 or 0x34, `10ts` there | 10, 11, 2016 on | that many bytes, 12 before its end the count | one behind the other |
+//! | 0x30 or 0x34, `10ts` there | 10, 11, 2016 on | that many bytes | one behind the other |
 //!
 //! Entries of tables: length and room of the path (2 + 2), its offset (4, or 4 unused and 8), FILETIME, then in 2003 the
 //! size of the file (8), from Vista on insert flags (4) and shim flags (4); 7 adds length and offset of data. XP: path (528),
@@ -87,7 +87,8 @@ pub struct Shimcache {
     pub version: Version,
     /// 32 or 64 bit, where the layout tells.
     pub bits: Option<u8>,
-    /// The number of entries that the header gives, where it does.
+    /// The number of entries that the header gives (XP to 7). Headers of 10 hold a number that is the count in some caches
+    /// only.
     pub count: Option<u32>,
     /// The entries in their order.
     pub entries: Vec<Entry>,
@@ -119,12 +120,12 @@ impl Shimcache {
             (0xBADC_0FFE, _) => Ok(Table::vista(data).read(data)),
             (0xBADC_0FEE, _) => Ok(Table::seven(data).read(data)),
             // A later entry of 10 may by chance begin at 128.
-            (0x30, _) if begins(0x30, b"10ts") => Ok(row(data, Version::Ten, 0x30, u32_at(data, 0x24))),
-            (0x34, _) if begins(0x34, b"10ts") => Ok(row(data, Version::TenCreators, 0x34, u32_at(data, 0x28))),
-            (_, Some(b"00ts")) => Ok(row(data, Version::Eight, WIDE_HEADER, None)),
-            (_, Some(b"10ts")) => Ok(row(data, Version::EightOne, WIDE_HEADER, None)),
-            (0x30, _) => Ok(row(data, Version::Ten, 0x30, u32_at(data, 0x24))),
-            (0x34, _) => Ok(row(data, Version::TenCreators, 0x34, u32_at(data, 0x28))),
+            (0x30, _) if begins(0x30, b"10ts") => Ok(row(data, Version::Ten, 0x30)),
+            (0x34, _) if begins(0x34, b"10ts") => Ok(row(data, Version::TenCreators, 0x34)),
+            (_, Some(b"00ts")) => Ok(row(data, Version::Eight, WIDE_HEADER)),
+            (_, Some(b"10ts")) => Ok(row(data, Version::EightOne, WIDE_HEADER)),
+            (0x30, _) => Ok(row(data, Version::Ten, 0x30)),
+            (0x34, _) => Ok(row(data, Version::TenCreators, 0x34)),
             _ => Err(FormatError::Value {
                 what: "the first field of the compatibility cache",
                 offset: 0,
@@ -288,8 +289,8 @@ fn is_wide(data: &[u8], header: usize) -> bool {
 }
 
 /// Entries one behind the other. After a damaged one reading goes on at the next signature.
-fn row(data: &[u8], version: Version, header: usize, count: Option<u32>) -> Shimcache {
-    let mut cache = Shimcache { version, bits: None, count, entries: vec![], faults: vec![] };
+fn row(data: &[u8], version: Version, header: usize) -> Shimcache {
+    let mut cache = Shimcache { version, bits: None, count: None, entries: vec![], faults: vec![] };
     let mut at = header;
     let mut position = 0u32;
     while let Some(rest) = data.get(at..).filter(|rest| !rest.is_empty()) {
@@ -312,10 +313,6 @@ fn row(data: &[u8], version: Version, header: usize, count: Option<u32>) -> Shim
             Some(length) => at = at.saturating_add(length),
             None => break,
         }
-    }
-    if let Some(count) = count.filter(|count| *count != position) {
-        let problem = format!("the header counts {count} entries, {position} are there");
-        cache.faults.push(FormatError::Other { what: "the compatibility cache", offset: header as u64, problem });
     }
     cache
 }
@@ -393,9 +390,6 @@ mod tests {
     fn in_row(header: usize, signature: &[u8; 4], eight: bool, paths: &[&str]) -> Vec<u8> {
         let mut data = vec![0; header];
         data[0] = if eight { 0 } else { header as u8 };
-        if !eight {
-            data[header - 12] = paths.len() as u8;
-        }
         for path in paths {
             let mut body = (utf16(path).len() as u16).to_le_bytes().to_vec();
             body.extend(utf16(path));
@@ -477,8 +471,7 @@ mod tests {
         data[second + 8..second + 12].fill(0xFF);
         let cache = Shimcache::parse(&data).unwrap();
         assert_eq!(cache.entries.iter().map(|e| e.path.as_str()).collect::<Vec<_>>(), ["a.exe", "c.exe"]);
-        // The entry, and the count that no longer fits.
-        assert_eq!((cache.faults.len(), cache.faults[0].offset()), (2, second as u64));
+        assert_eq!((cache.faults.len(), cache.faults[0].offset()), (1, second as u64));
 
         let mut data = table(0xBADC_0FEE, 128, true, &[0; 16], &["a", "b"], 2);
         data[128 + 8..128 + 16].fill(0xFF);

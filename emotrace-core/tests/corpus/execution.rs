@@ -15,6 +15,8 @@ use super::Case;
 pub(crate) const CASES: &[Case] = &[
     ("execution: eight compatibility caches", compatibility_caches),
     ("execution: UserAssist of Windows XP, 7 and 8", user_assist),
+    ("execution: Amcache of Windows 8.1, 10 and 11", amcache),
+    ("execution: BAM of Windows 10", bam),
 ];
 
 fn parse(corpus: &Path, hive: &str) -> Hive {
@@ -109,4 +111,63 @@ fn user_assist(corpus: &Path) {
     let xp = read("velociraptor/ntuser.dat");
     assert_eq!(row(&xp, r"C:\WINDOWS\system32\NOTEPAD.EXE"), ("2009-08-04T15:19:23".to_owned(), 2));
     assert_eq!(row(&xp, r"C:\Program Files\Jetico\BCWipe\BCWipeTM.exe"), ("2009-08-04T15:21:53".to_owned(), 1));
+}
+
+/// Every subkey of a key of the inventory.
+fn inventory(hive: &Hive, below: &str) -> Vec<Event> {
+    let key = hive.find(&format!("Root\\{below}"));
+    events("amcache", key.into_iter().flat_map(|key| key.subkeys()).map(Result::unwrap).collect())
+}
+
+/// One row for each item.
+fn items(events: &[Event]) -> usize {
+    events.iter().filter(|event| event.meaning.to_string().contains("recorded")).count()
+}
+
+fn amcache(corpus: &Path) {
+    let count = |hive: &Hive, below: &str| items(&inventory(hive, below));
+    let ten = parse(corpus, "plaso/win10-Amcache.hve");
+    assert_eq!((count(&ten, "InventoryApplicationFile"), count(&ten, "InventoryApplication")), (30, 75));
+    let files = inventory(&ten, "InventoryApplicationFile");
+    let zip = files.iter().find(|event| text(event, "name") == Some("7z.exe")).unwrap();
+    assert_eq!(text(zip, "sha1"), Some("6c7ea8bbd435163ae3945cbef30ef6b9872a4591"));
+    assert_eq!(number(zip, "size"), Some(468_992));
+    assert_eq!(
+        (zip.meaning.to_string().as_str(), zip.time.unwrap().to_string().get(..19)),
+        ("linked", Some("2019-02-21T16:00:00"))
+    );
+    let eleven = parse(corpus, "amcache-win11/Amcache.hve");
+    let counts =
+        ["InventoryApplicationFile", "InventoryApplication", "InventoryDriverBinary", "InventoryApplicationShortcut"];
+    assert_eq!(counts.map(|below| count(&eleven, below)), [231, 103, 383, 44]);
+    let old = parse(corpus, "regipy/amcache.hve");
+    let counts = ["InventoryApplicationFile", "InventoryApplication", "InventoryDriverBinary", "Programs"];
+    assert_eq!(counts.map(|below| count(&old, below)), [247, 74, 311, 26]);
+    let volumes = old.find(r"Root\File").unwrap().subkeys().into_iter().map(Result::unwrap);
+    let files = events("amcache", volumes.flat_map(|volume| volume.subkeys()).map(Result::unwrap).collect());
+    assert_eq!(items(&files), 1120);
+    let drive = files.iter().find(|event| text(event, "file_reference") == Some("100000169dd")).unwrap();
+    assert_eq!(text(drive, "sha1"), Some("818b581a471c1c6833839d35a9d6f3544f6a9c92"));
+    assert_eq!(drive.time.unwrap().filetime(), 131_460_627_025_988_653);
+    // Text with a hexadecimal number, as early versions wrote it.
+    let early = inventory(&old, "InventoryApplicationFile");
+    let launcher = early.iter().find(|e| text(e, "sha1") == Some("186fef64c415af7d11986c7254db81ef65549ebc")).unwrap();
+    assert_eq!(number(launcher, "size"), Some(0x7fac0));
+}
+
+fn bam(corpus: &Path) {
+    let hive = parse(corpus, "regipy/SYSTEM_WIN_10_1709");
+    let places = [r"ControlSet001\Services\bam\State\UserSettings", r"ControlSet001\Services\bam\UserSettings"];
+    let keys = places.iter().flat_map(|path| hive.find(path).unwrap().subkeys()).map(Result::unwrap).collect();
+    let rows = events("bam", keys);
+    assert_eq!(rows.len(), 55);
+    let menu = rows.iter().find(|event| text(event, "program").unwrap().contains("StartMenuExperienceHost")).unwrap();
+    assert_eq!(menu.time.unwrap().filetime(), 0x01d6_162a_3c81_d870);
+    assert_eq!(menu.user.as_deref(), Some("S-1-5-21-2595688666-2948619230-3055395256-1001"));
+    // Services of single sessions that RegRipper's list of deleted keys has too.
+    let gone = hive.deleted().as_keys(&hive);
+    let names = gone
+        .iter()
+        .filter(|(key, _)| key.path().starts_with(r"ControlSet001\Services\") && key.name().ends_with("_152e8d1"));
+    assert_eq!(names.filter(|(key, _)| !key.path()[23..].contains('\\')).count(), 18);
 }

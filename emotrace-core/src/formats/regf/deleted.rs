@@ -23,6 +23,10 @@ const DEPTH: usize = 512;
 /// 1980 and 2200 as FILETIME: a last-write time outside is no last-write time.
 const TIMES: std::ops::Range<u64> = 119_600_064_000_000_000..189_027_648_000_000_000;
 
+/// Deleted keys that are compared with a live key of the same path, at most: a bound on the work. Those behind are given
+/// without a comparison.
+const TWINS: usize = 10_000;
+
 /// How sure a find is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Certainty {
@@ -68,6 +72,8 @@ pub struct DeletedValue<'h> {
     pub state: State,
     /// How sure the data and the key are.
     pub certainty: Certainty,
+    /// The live key that it belonged to.
+    owner: Option<Key<'h>>,
 }
 
 /// What is left of deleted keys and values, by offset.
@@ -83,8 +89,8 @@ impl<'h> Deleted<'h> {
     /// What is left, as keys that can be read like live ones: each deleted key whose path is known, with the values of
     /// which the data is left. A key whose path may have belonged to another key since is given as carved.
     pub fn as_keys(&self, hive: &'h Hive) -> Vec<(Key<'h>, State)> {
-        let keys = self.keys.iter().filter(|key| key.path_known).filter_map(|key| {
-            let twin = hive.find(&key.path);
+        let keys = self.keys.iter().filter(|key| key.path_known).enumerate().filter_map(|(n, key)| {
+            let twin = if n < TWINS { hive.find(&key.path) } else { None };
             let values = news(&key.values, twin.as_ref());
             // A copy of what still lives tells nothing new.
             if values.is_empty() && twin.is_some_and(|twin| twin.last_write() >= key.last_write) {
@@ -98,16 +104,16 @@ impl<'h> Deleted<'h> {
 
     /// What is left of values that live keys had, as keys that hold nothing but those values.
     pub fn as_keys_of_values(&self, hive: &'h Hive) -> Vec<(Key<'h>, State)> {
-        let mut by_key: BTreeMap<(&str, State), Vec<DeletedValue<'h>>> = BTreeMap::new();
+        let mut by_key: BTreeMap<(u64, State), (&Key<'h>, Vec<DeletedValue<'h>>)> = BTreeMap::new();
         for value in &self.values {
-            if let Some(path) = &value.key_path {
-                by_key.entry((path, value.state)).or_default().push(value.clone());
+            if let Some(owner) = &value.owner {
+                let entry = by_key.entry((owner.offset(), value.state)).or_insert_with(|| (owner, Vec::new()));
+                entry.1.push(value.clone());
             }
         }
-        let keys = by_key.into_iter().filter_map(|((path, state), values)| {
-            let live = hive.find(path)?;
-            let values = news(&values, Some(&live));
-            (!values.is_empty()).then(|| (lost_key(hive, live.nk, path.to_owned(), values), state))
+        let keys = by_key.into_iter().filter_map(|((_, state), (live, values))| {
+            let values = news(&values, Some(live));
+            (!values.is_empty()).then(|| (lost_key(hive, live.nk, live.path(), values), state))
         });
         keys.collect()
     }
@@ -160,7 +166,7 @@ pub(super) fn find(hive: &Hive) -> Deleted<'_> {
     for key in hive.keys() {
         for at in former_values(cells, &key) {
             if finds.values.contains_key(&at) && !owned.has(at) {
-                former.entry(at).or_insert_with(|| key.path());
+                former.entry(at).or_insert_with(|| key.clone());
             }
         }
     }
@@ -172,7 +178,12 @@ pub(super) fn find(hive: &Hive) -> Deleted<'_> {
             let value = deleted_value(hive, *vk, *state, &used);
             match former.remove(at) {
                 // The end of a list may be older than the key that has it now.
-                Some(path) => DeletedValue { key_path: Some(path), certainty: Certainty::Partial, ..value },
+                Some(key) => DeletedValue {
+                    key_path: Some(key.path()),
+                    certainty: Certainty::Partial,
+                    owner: Some(key),
+                    ..value
+                },
                 None => value,
             }
         })
@@ -379,5 +390,5 @@ fn deleted_value<'h>(hive: &'h Hive, vk: Vk<'h>, state: State, used: &CellSet) -
     let place = if elsewhere && used.has(vk.data_cell) { DataPlace::UsedAgain } else { DataPlace::Free };
     let value = KeyValue { hive, vk, place };
     let certainty = if value.data().is_ok() { Certainty::Whole } else { Certainty::Partial };
-    DeletedValue { key_path: None, value, state, certainty }
+    DeletedValue { key_path: None, value, state, certainty, owner: None }
 }

@@ -918,6 +918,26 @@ mod tests {
     }
 
     #[test]
+    fn deleted_keys_are_read_like_live_ones() {
+        let hive = hive(EVERY_KIND);
+        let deleted = hive.deleted();
+        let keys = deleted.as_keys(&hive);
+        let paths: Vec<_> = keys.iter().map(|(key, state)| (key.path(), *state)).collect();
+        assert_eq!(paths, [(r"Gone\Old".to_owned(), State::Deleted), (r"Gone\Old\Deeper".to_owned(), State::Deleted)]);
+        let (old, _) = &keys[0];
+        assert_eq!(
+            (old.name().as_str(), old.value("v").unwrap().text().unwrap().as_str()),
+            ("Old", "value of a deleted key")
+        );
+        assert_eq!((old.parent().unwrap().path().as_str(), old.subkeys().len()), ("Gone", 0));
+        // The live key has another value too; what it had once comes alone.
+        let former = deleted.as_keys_of_values(&hive);
+        let [(gone, State::Deleted)] = former.as_slice() else { panic!() };
+        let names: Vec<_> = gone.values().into_iter().map(|value| value.unwrap().name()).collect();
+        assert_eq!((gone.path().as_str(), names), ("Gone", vec!["lost".to_owned()]));
+    }
+
+    #[test]
     fn logs_are_applied_in_the_order_of_their_sequence_numbers() {
         let before = hive(DIRTY);
         assert!(before.replay().dirty);
@@ -1122,7 +1142,12 @@ mod tests {
             let Ok(hive) = Hive::parse(bytes, &logs, HiveOptions::default()) else { continue };
             let keys = content(&hive).len();
             assert!(keys <= hive.bytes.len() / 80 + 1);
-            let _ = (hive.issues(), hive.deleted(), HiveKind::from_content(&hive));
+            let deleted = hive.deleted();
+            let lost = deleted.as_keys(&hive).into_iter().chain(deleted.as_keys_of_values(&hive));
+            for value in lost.flat_map(|(key, _)| key.values()).flatten() {
+                let _ = value.data();
+            }
+            let _ = (hive.issues(), HiveKind::from_content(&hive));
             for key in hive.keys() {
                 let _ = (key.class_name(), key.security_descriptor(), key.subkeys().len(), key.from_log());
                 for value in key.values().into_iter().flatten() {
