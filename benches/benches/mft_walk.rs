@@ -4,41 +4,22 @@
 //! sector on a 512-byte boundary is taken. Compare with `fls -r -m / IMAGE`, which does the same.
 
 use std::hint::black_box;
-use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
 use criterion::{Criterion, Throughput};
 use emotrace_core::bytes::{ReadAt, Window};
 use emotrace_core::filesystem::FileSystem;
 use emotrace_core::filesystem::ntfs::NtfsVolume;
-
-/// A file, read as it lies.
-struct Raw {
-    file: std::fs::File,
-    len: u64,
-}
-
-impl ReadAt for Raw {
-    fn len(&self) -> u64 {
-        self.len
-    }
-    #[cfg(unix)]
-    fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
-        std::os::unix::fs::FileExt::read_at(&self.file, buf, offset)
-    }
-    #[cfg(windows)]
-    fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
-        std::os::windows::fs::FileExt::seek_read(&self.file, buf, offset)
-    }
-}
+use emotrace_core::source::EvidenceFile;
 
 /// The first NTFS boot sector within the first GiB.
-fn find_volume(image: &Raw) -> Option<u64> {
+fn find_volume(image: &EvidenceFile) -> Option<u64> {
     if let Some(offset) = std::env::var("EMOTRACE_BENCH_OFFSET").ok().and_then(|text| text.parse().ok()) {
         return Some(offset);
     }
     let mut name = [0; 8];
-    (0..(1 << 30).min(image.len))
+    (0..(1 << 30).min(image.len()))
         .step_by(512)
         .find(|sector| image.read_at(sector + 3, &mut name).is_ok_and(|n| n == name.len()) && name == *b"NTFS    ")
 }
@@ -48,9 +29,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         println!("mft_walk: EMOTRACE_BENCH_IMAGE names no raw image, so nothing is measured");
         return Ok(());
     };
-    let file = std::fs::File::open(path)?;
-    let len = file.metadata()?.len();
-    let image = Raw { file, len };
+    let image = EvidenceFile::open(Path::new(&path))?;
+    let len = image.len();
     let offset = find_volume(&image).ok_or("no NTFS volume in the image")?;
     let source: Arc<dyn ReadAt> = Arc::new(Window::new(image, offset, len.saturating_sub(offset)));
     let records = NtfsVolume::open(Arc::clone(&source))?.facts().records.unwrap_or_default();

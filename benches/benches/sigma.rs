@@ -100,7 +100,7 @@ fn row(time: Option<Timestamp>, values: Values, locator: &Arc<Locator>) -> Event
         values,
         user: None,
         state: State::Live,
-        origin: Origin { locator: Arc::clone(locator), offset: None },
+        origin: Origin { locator: Arc::clone(locator), offset: None, also_in: Vec::new() },
     }
 }
 

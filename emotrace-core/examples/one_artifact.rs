@@ -13,12 +13,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         return Err("usage: one_artifact ARTIFACT FILE".into());
     };
     let artifact = by_name(&name).ok_or("no such artifact")?;
-    let Reads::Files { parse, .. } = artifact.reads else { return Err("this artifact does not read files".into()) };
     let bytes = std::fs::read(&path)?;
     let locator = Arc::new(Locator { path, ..Locator::default() });
     let input = FileInput { locator: Arc::clone(&locator), data: &bytes, entry: None, limits: Limits::default() };
     let mut found = Collect::default();
-    let completion = parse(&input, &Host::default(), &mut Out::new(&mut found, artifact.name, locator, State::Live))?;
+    let mut out = Out::new(&mut found, artifact.name, locator, State::Live);
+    let completion = match artifact.reads {
+        Reads::Files { parse, .. } => parse(&input, &Host::default(), &mut out)?,
+        Reads::Parts { parse, .. } => parse(&input, 0..u64::MAX, &Host::default(), &mut out)?,
+        _ => return Err("this artifact does not read files".into()),
+    };
     for event in &found.events {
         println!("{:?} {}", event.time.map(|t| t.to_string()), event.message());
     }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::{check_output, new_folder, options, summary, tell_issues};
 use crate::args::Analyze;
-use crate::commands::{info, timeline, verify};
+use crate::commands::{info, judgement, timeline, verify};
 use crate::exit::{Exit, Failure};
 use crate::progress::display;
 
@@ -20,7 +20,10 @@ pub(crate) fn run(arguments: &Analyze) -> Result<Exit, Failure> {
     let folder = &arguments.output;
     check_output(folder, &arguments.evidence.paths)?;
     let options = options(&arguments.running, Some(&arguments.selecting));
-    let evidence = Evidence::open(&arguments.evidence.paths)?;
+    // Malformed rules end a run before it begins.
+    let rules = if arguments.no_detect { None } else { Some(judgement::rules(&arguments.detecting.rules)?) };
+    let mut evidence = Evidence::open(&arguments.evidence.paths)?;
+    evidence.mount_snapshots(&arguments.selecting.vss)?;
     new_folder(folder)?;
     let progress = display(arguments.running.progress);
     let (extraction, hashes) =
@@ -29,15 +32,15 @@ pub(crate) fn run(arguments: &Analyze) -> Result<Exit, Failure> {
     let hashes = hashes.transpose()?;
 
     let mut outputs = Vec::new();
-    let mut notes = String::new();
+    let mut notes: Vec<String> = Vec::new();
     for format in &arguments.format {
-        let context = Context { hosts: extraction.hosts.clone(), zone: arguments.tz };
+        let context = Context { hosts: extraction.hosts.clone(), zone: arguments.tz, from: arguments.selecting.from };
         let mut written = Default::default();
         outputs.push(write_file(folder, file_name(*format), |out| {
             written = write_timeline(&extraction, *format, context, &options, &*progress, out)?;
             Ok(())
         })?);
-        notes.push_str(&timeline::left_out(written));
+        notes.extend(timeline::left_out(written).map(|note| format!("{}: {note}\n", file_name(*format))));
     }
     outputs.push(write_file(folder, "issues.jsonl", |out| {
         for issue in extraction.issues() {
@@ -46,9 +49,34 @@ pub(crate) fn run(arguments: &Analyze) -> Result<Exit, Failure> {
         }
         Ok(())
     })?);
+    let assessment = match arguments.no_detect {
+        true => None,
+        false => {
+            let (serial, rules) = (arguments.detecting.serial, rules.as_ref());
+            let judge = |rules| judgement::judge(&evidence, &extraction, rules, serial, &options, &*progress);
+            rules.map(judge).transpose()?
+        }
+    };
+    if let Some(assessment) = &assessment {
+        outputs.push(write_file(folder, "findings.jsonl", |out| {
+            for finding in &assessment.findings {
+                serde_json::to_writer(&mut *out, finding).map_err(io::Error::from)?;
+                out.write_all(b"\n")?;
+            }
+            Ok(())
+        })?);
+        outputs.push(write_file(folder, "verdict.json", |out| {
+            let verdict = json!({
+                "verdict": assessment.verdict,
+                "emocheck": assessment.emocheck,
+                "rules": assessment.rules,
+                "findings_left_out": assessment.left_out,
+            });
+            write_json(&verdict, out)
+        })?);
+    }
     outputs.push(write_file(folder, "coverage.json", |out| write_json(&json!(extraction.coverage), out))?);
-    outputs
-        .push(write_file(folder, "evidence.json", |out| write_json(&info::facts(&evidence, &extraction.hosts), out))?);
+    outputs.push(write_file(folder, "evidence.json", |out| write_json(&info::facts(&evidence), out))?);
     // What depends on the run and not on the evidence stands here alone.
     let manifest = json!({
         "tool": "emotrace",
@@ -70,7 +98,11 @@ pub(crate) fn run(arguments: &Analyze) -> Result<Exit, Failure> {
     if let Some(hashes) = &hashes {
         eprint!("{}", verify::text(hashes));
     }
-    eprintln!("{}{notes}; written to {}", summary(&evidence, &extraction), folder.display());
+    if let Some(assessment) = &assessment {
+        eprintln!("{}", judgement::screen(assessment, &extraction.hosts));
+    }
+    eprintln!("{}; written to {}", summary(&evidence, &extraction), folder.display());
+    eprint!("{}", notes.concat());
     Ok(tell_issues(extraction.issues(), "; see issues.jsonl"))
 }
 
@@ -116,6 +148,7 @@ fn issue_row(issue: &ParseIssue) -> Value {
         "error": issue.error,
         "image": at.image,
         "volume": at.volume,
+        "snapshot": at.snapshot,
         "path": at.path,
         "stream": at.stream,
         "record": at.record.map(|r| r.to_string()),

@@ -33,7 +33,9 @@ pub(crate) fn run(arguments: &Explain) -> Result<Exit, Failure> {
 fn text(artifact: &Artifact) -> String {
     let mut text = format!("{}\n\n{}\n\nWhere it lies\n", artifact.name, wrapped(artifact.doc));
     match artifact.reads {
-        Reads::Files { paths: places, .. } | Reads::RegKeys { keys: places, .. } => {
+        Reads::Files { paths: places, .. }
+        | Reads::Parts { paths: places, .. }
+        | Reads::RegKeys { keys: places, .. } => {
             for place in places {
                 let _ = writeln!(text, "  {place}");
             }

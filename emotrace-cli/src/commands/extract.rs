@@ -15,7 +15,8 @@ pub(crate) fn run(arguments: &Extract) -> Result<Exit, Failure> {
     let folder = &arguments.output;
     check_output(folder, &arguments.evidence.paths)?;
     let options = options(&arguments.running, None);
-    let evidence = Evidence::open(&arguments.evidence.paths)?;
+    let mut evidence = Evidence::open(&arguments.evidence.paths)?;
+    evidence.mount_snapshots(&arguments.vss)?;
     new_folder(folder)?;
     let wanted = Wanted { patterns: arguments.paths.clone(), deleted: arguments.deleted };
     let progress = display(arguments.running.progress);

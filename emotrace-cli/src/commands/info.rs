@@ -3,8 +3,7 @@
 use std::fmt::Write;
 
 use emotrace_core::export::escape::visible;
-use emotrace_core::model::Host;
-use emotrace_core::pipeline::{Evidence, Options, hosts};
+use emotrace_core::pipeline::Evidence;
 use serde_json::{Value, json};
 
 use super::print;
@@ -14,8 +13,7 @@ use crate::exit::{Exit, Failure};
 pub(crate) fn run(arguments: &Info) -> Result<Exit, Failure> {
     std::panic::set_hook(Box::new(|_| {}));
     let evidence = Evidence::open(&arguments.evidence.paths)?;
-    let hosts = hosts(&evidence, &Options::default());
-    let facts = facts(&evidence, &hosts);
+    let facts = facts(&evidence);
     if arguments.json {
         let json = serde_json::to_string_pretty(&facts).map_err(|e| Failure::Message(e.to_string()))?;
         print(&format!("{json}\n"))?;
@@ -29,11 +27,15 @@ pub(crate) fn run(arguments: &Info) -> Result<Exit, Failure> {
 }
 
 /// Everything that is known of the evidence as a whole.
-pub(crate) fn facts(evidence: &Evidence, hosts: &[Host]) -> Value {
+pub(crate) fn facts(evidence: &Evidence) -> Value {
     let file_systems: Vec<Value> = evidence
         .volumes
         .iter()
-        .map(|v| json!({"volume": v.label, "letter": v.letter, "file_system": v.files.facts()}))
+        .filter(|v| v.snapshot.is_none())
+        .map(|v| {
+            let (files, copies) = (v.files.facts(), &v.shadow_copies.copies);
+            json!({"volume": v.label, "letter": v.letter, "file_system": files, "shadow_copies": copies})
+        })
         .collect();
     let gaps: Vec<String> = evidence.source.iter().flat_map(|s| s.gaps()).map(|g| g.to_string()).collect();
     let mut facts = json!({
@@ -41,7 +43,7 @@ pub(crate) fn facts(evidence: &Evidence, hosts: &[Host]) -> Value {
         "image": evidence.source.as_ref().map(|s| json!(s.facts())),
         "partitions": evidence.layout.as_ref().map(|l| json!(l)),
         "file_systems": file_systems,
-        "hosts": hosts,
+        "hosts": evidence.hosts,
         "unreadable": gaps,
     });
     prune(&mut facts);

@@ -17,12 +17,13 @@ pub(crate) fn run(arguments: &Timeline) -> Result<Exit, Failure> {
         check_output(output, paths)?;
     }
     let options = options(&arguments.running, Some(&arguments.selecting));
-    let evidence = Evidence::open(paths)?;
+    let mut evidence = Evidence::open(paths)?;
+    evidence.mount_snapshots(&arguments.selecting.vss)?;
     let progress = display(arguments.running.progress);
     let (extraction, hashes) =
         verify::beside(&evidence, arguments.hash, &options, || extract(&evidence, &options, &*progress));
     let extraction = extraction?;
-    let context = Context { hosts: extraction.hosts.clone(), zone: arguments.tz };
+    let context = Context { hosts: extraction.hosts.clone(), zone: arguments.tz, from: arguments.selecting.from };
     let write =
         |out: &mut dyn Write| write_timeline(&extraction, arguments.format, context.clone(), &options, &*progress, out);
     let written = match &arguments.output {
@@ -39,14 +40,15 @@ pub(crate) fn run(arguments: &Timeline) -> Result<Exit, Failure> {
     if let Some(hashes) = hashes {
         eprint!("{}", verify::text(&hashes?));
     }
-    eprintln!("{}{}", summary(&evidence, &extraction), left_out(written));
+    eprintln!("{}", summary(&evidence, &extraction));
+    if let Some(note) = left_out(written) {
+        eprintln!("{note}");
+    }
     Ok(tell_issues(extraction.issues(), "; `emotrace analyze` writes them all to issues.jsonl"))
 }
 
 /// What a format had no place for.
-pub(crate) fn left_out(written: Written) -> String {
-    match written.left_out {
-        0 => String::new(),
-        n => format!("; {n} without a date that this format can show are left out, JSON lines hold them"),
-    }
+pub(crate) fn left_out(written: Written) -> Option<String> {
+    let n = written.left_out;
+    (n > 0).then(|| format!("{n} events have no date that this format can show; the JSON lines hold them"))
 }

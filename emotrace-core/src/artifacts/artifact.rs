@@ -1,13 +1,14 @@
 //! What an artifact is: a value that says where evidence lies, what it emits, and how it is read.
 
 use std::io;
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::bytes::{FormatError, ReadAt, read_up_to};
 use crate::formats::regf;
 use crate::model::{
-    Descriptor, Event, FileEntry, FileReference, Host, Locator, Loss, Meaning, Origin, ParseIssue, Sink, State,
-    Timestamp, User, Value, Values,
+    Descriptor, Event, FileEntry, FileReference, Host, Locator, Loss, Meaning, Origin, ParseIssue, ShadowCopy, Sink,
+    SlackName, State, Timestamp, User, Value, Values,
 };
 
 /// One kind of evidence that a Windows volume holds.
@@ -37,6 +38,17 @@ pub enum Reads {
         recognise: fn(&[u8]) -> bool,
         /// Reads one file.
         parse: fn(&FileInput<'_>, &Host, &mut Out<'_>) -> Result<Completion, ArtifactError>,
+    },
+    /// Files like [`Reads::Files`], but large ones whose parts may be read at the same time and in any order.
+    Parts {
+        /// As for files.
+        paths: &'static [&'static str],
+        /// As for files.
+        recognise: fn(&[u8]) -> bool,
+        /// Cuts a file into parts, always in the same way. What a range counts is the parser's own matter.
+        parts: fn(&dyn ReadAt) -> Vec<Range<u64>>,
+        /// Reads one part.
+        parse: fn(&FileInput<'_>, Range<u64>, &Host, &mut Out<'_>) -> Result<Completion, ArtifactError>,
     },
     /// Registry keys, known by their path in one kind of hive.
     RegKeys {
@@ -179,7 +191,11 @@ pub struct VolumeInput<'a> {
 pub trait VolumeView: Send + Sync {
     /// Opens the stream of a live file by path from the root (`\$Extend\$UsnJrnl`) and stream name.
     fn open(&self, path: &str, stream: &str) -> Option<Arc<dyn ReadAt>>;
-    /// Full path of a record as it is now, if its sequence number still fits.
+    /// A path from the root as output shows it: with the drive letter, where it is known.
+    fn display_path(&self, path: &str) -> String {
+        path.to_owned()
+    }
+    /// Full path from the root of a record as it is now, if its sequence number still fits.
     fn path_of(&self, reference: FileReference) -> Option<String>;
     /// Name and parent of a record as they are now, if its sequence number still fits. With them a path can be put together
     /// of which an upper directory had another name then. The default knows none; then [`VolumeView::path_of`] is asked.
@@ -190,6 +206,12 @@ pub trait VolumeView: Send + Sync {
     /// is not known, as the default says; then holes are read as zeros, which takes long in a stream of many gigabytes.
     fn allocated_ranges(&self, _path: &str, _stream: &str) -> Option<Vec<(u64, u64)>> {
         None
+    }
+    /// Gives the names in the slack of directories' indexes, or what could not be read there. The default knows none.
+    fn index_slack(&self, _give: &mut dyn FnMut(Result<SlackName, String>)) {}
+    /// The volume's shadow copies, oldest first. The default knows none.
+    fn shadow_copies(&self) -> &[ShadowCopy] {
+        &[]
     }
 }
 
@@ -216,6 +238,12 @@ impl Record {
             user: None,
             locator: None,
         }
+    }
+
+    /// Takes these values in place of those set so far.
+    pub fn values(mut self, values: Values) -> Self {
+        self.values = values;
+        self
     }
 
     /// Sets a declared field.
@@ -270,19 +298,27 @@ pub struct Out<'a> {
     locator: Arc<Locator>,
     state: State,
     user: Option<String>,
+    also_in: Vec<u32>,
     events: u64,
     issues: u64,
+    rest_lost: bool,
 }
 
 impl<'a> Out<'a> {
     /// For the input at that place; `state` is the input's own.
     pub fn new(sink: &'a mut dyn Sink, artifact: &'static str, locator: Arc<Locator>, state: State) -> Self {
-        Self { sink, artifact, locator, state, user: None, events: 0, issues: 0 }
+        Self { sink, artifact, locator, state, user: None, also_in: Vec::new(), events: 0, issues: 0, rest_lost: false }
     }
 
     /// The account that the input as a whole belongs to: records that name none themselves get it.
     pub fn with_user(mut self, user: Option<String>) -> Self {
         self.user = user;
+        self
+    }
+
+    /// The shadow copies that hold the same input.
+    pub fn with_copies(mut self, also_in: &[u32]) -> Self {
+        self.also_in = also_in.to_vec();
         self
     }
 
@@ -316,7 +352,11 @@ impl<'a> Out<'a> {
             descriptor.name,
             values.iter().map(|(n, _)| n).find(|n| descriptor.field(n).is_none())
         );
-        let origin = Origin { locator: locator.unwrap_or_else(|| Arc::clone(&self.locator)), offset };
+        let origin = Origin {
+            locator: locator.unwrap_or_else(|| Arc::clone(&self.locator)),
+            offset,
+            also_in: self.also_in.clone(),
+        };
         let mut event = Event {
             time: None,
             meaning: Meaning::default(),
@@ -353,8 +393,14 @@ impl<'a> Out<'a> {
         self.sink.event(event);
     }
 
+    /// True if an issue told already that everything from some offset on is lost.
+    pub const fn rest_lost(&self) -> bool {
+        self.rest_lost
+    }
+
     /// Records what could not be read.
     pub fn issue(&mut self, offset: Option<u64>, loss: Loss, error: impl ToString) {
+        self.rest_lost |= loss == Loss::Rest;
         self.issues = self.issues.saturating_add(1);
         self.sink.issue(ParseIssue {
             locator: Arc::clone(&self.locator),

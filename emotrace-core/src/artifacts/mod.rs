@@ -11,15 +11,21 @@
 )]
 
 mod active_setup;
+mod amcache;
+mod app_compat_flags;
 mod artifact;
+mod bam;
 mod boot_execute;
 mod com_servers;
 mod defender_settings;
 mod event_log;
+mod explorer_values;
+mod feature_usage;
 mod file_times;
 mod firewall_rules;
 mod host;
 mod image_options;
+mod index_slack;
 mod injected_dlls;
 mod interfaces;
 mod jump_lists;
@@ -27,19 +33,32 @@ mod key_values;
 mod lnk_files;
 mod logon_persistence;
 mod mounted_devices;
+mod mru;
+mod mui_cache;
 mod network_profiles;
 mod office_addins;
+mod office_mru;
+mod office_security;
+mod pe_files;
 mod prefetch;
 mod proxy_settings;
+mod recent_apps;
 mod recording_state;
 mod recycle_bin;
+mod registry_keys;
 mod run_keys;
+mod scheduled_tasks;
 mod services;
+mod shadow_copies;
 mod shares;
 mod shell_extensions;
 mod shell_link;
+mod shimcache;
 mod task_cache;
+mod tracing_keys;
+mod trust_records;
 mod usb_devices;
+mod user_assist;
 mod usn_journal;
 mod zone_identifier;
 
@@ -55,6 +74,7 @@ use crate::model::Schema;
 #[rustfmt::skip]
 pub static ARTIFACTS: &[&Artifact] = &[
     &file_times::ARTIFACT,
+    &index_slack::ARTIFACT,
     &usn_journal::ARTIFACT,
     &recycle_bin::ARTIFACT,
     &zone_identifier::ARTIFACT,
@@ -64,6 +84,20 @@ pub static ARTIFACTS: &[&Artifact] = &[
     &jump_lists::ARTIFACT,
     &run_keys::ARTIFACT,
     &services::ARTIFACT,
+    &scheduled_tasks::ARTIFACT,
+    &user_assist::ARTIFACT,
+    &shimcache::ARTIFACT,
+    &amcache::ARTIFACT,
+    &bam::ARTIFACT,
+    &app_compat_flags::ARTIFACT,
+    &mui_cache::ARTIFACT,
+    &recent_apps::ARTIFACT,
+    &feature_usage::ARTIFACT,
+    &tracing_keys::ARTIFACT,
+    &registry_keys::ARTIFACT,
+    &trust_records::ARTIFACT,
+    &office_mru::ARTIFACT,
+    &office_security::ARTIFACT,
     &task_cache::ARTIFACT,
     &defender_settings::ARTIFACT,
     &logon_persistence::ARTIFACT,
@@ -82,7 +116,13 @@ pub static ARTIFACTS: &[&Artifact] = &[
     &firewall_rules::ARTIFACT,
     &proxy_settings::ARTIFACT,
     &recording_state::ARTIFACT,
+    &shadow_copies::ARTIFACT,
+    &explorer_values::ARTIFACT,
+    &pe_files::ARTIFACT,
 ];
+
+/// Artifacts that are read only when they are asked for by name: they cost more than they tell on most evidence.
+pub const OPTIONAL: &[&str] = &["index_slack", "registry_keys"];
 
 /// The artifact of that name.
 pub fn by_name(name: &str) -> Option<&'static Artifact> {

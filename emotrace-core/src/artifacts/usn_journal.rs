@@ -132,7 +132,8 @@ fn event(record: &UsnRecord<'_>, paths: &mut Paths<'_>) -> Record {
     let name = record.name();
     let path = name.as_deref().map(|name| {
         let directory = paths.directory(record.parent, record.offset);
-        [directory, "\\", name].concat()
+        let path = [directory, "\\", name].concat();
+        paths.volume.display_path(&path)
     });
     let attributes = record.attributes.map(usn::attribute_names).filter(|names| !names.is_empty());
     let extents: Vec<Value> = record.extents().map(extent).collect();

@@ -17,7 +17,7 @@ pub enum FormatError {
         available: u64,
     },
     /// A signature differs.
-    #[error("{what} at offset {offset:#x} should begin with {expected:02x?}, it begins with {actual:02x?}")]
+    #[error("{what} at offset {offset:#x} should begin with {}, it begins with {}", shown(expected), shown(actual))]
     Signature {
         /// Name of the structure.
         what: &'static str,
@@ -74,6 +74,17 @@ pub enum FormatError {
         /// What is wrong.
         problem: String,
     },
+}
+
+/// Bytes of a signature: as text where they are text, else as hexadecimal digits.
+fn shown(bytes: &[u8]) -> String {
+    if bytes.is_empty() {
+        "nothing".to_owned()
+    } else if bytes.iter().all(|b| b.is_ascii_graphic()) {
+        format!("{:?}", String::from_utf8_lossy(bytes))
+    } else {
+        bytes.iter().map(|b| format!("{b:02x}")).collect::<Vec<_>>().join(" ")
+    }
 }
 
 impl FormatError {

@@ -72,15 +72,16 @@ pub fn from_ansi(bytes: &[u8]) -> String {
 /// A GUID from its 16 bytes as Windows stores them (first three groups little-endian), lower case, without braces.
 pub fn guid(bytes: &[u8; 16]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let [a, b, c, d, e, f, g, h, rest @ ..] = *bytes;
-    let mut text = Vec::with_capacity(36);
-    for (i, byte) in [d, c, b, a, f, e, h, g].into_iter().chain(rest).enumerate() {
-        if matches!(i, 4 | 6 | 8 | 10) {
-            text.push(b'-');
+    /// Where the digits of each byte stand.
+    const PLACES: [usize; 16] = [6, 4, 2, 0, 11, 9, 16, 14, 19, 21, 24, 26, 28, 30, 32, 34];
+    let mut text = [b'-'; 36];
+    for (byte, place) in bytes.iter().zip(PLACES) {
+        let digits = [byte >> 4, byte & 0xf].map(|digit| DIGITS.get(usize::from(digit)).copied().unwrap_or_default());
+        if let Some(pair) = text.get_mut(place..).and_then(|rest| rest.first_chunk_mut()) {
+            *pair = digits;
         }
-        text.extend([byte >> 4, byte & 0xf].map(|digit| DIGITS.get(usize::from(digit)).copied().unwrap_or_default()));
     }
-    String::from_utf8(text).unwrap_or_default()
+    String::from_utf8_lossy(&text).into_owned()
 }
 
 #[cfg(test)]

@@ -132,6 +132,6 @@ fn to_event(example: &ExampleEvent, file: &str, schema: &Schema) -> Result<Event
         values,
         user,
         state,
-        origin: Origin { locator: Arc::new(Locator { path, ..Locator::default() }), offset: None },
+        origin: Origin { locator: Arc::new(Locator { path, ..Locator::default() }), offset: None, also_in: Vec::new() },
     })
 }

@@ -122,6 +122,8 @@ pub struct Context {
     pub hosts: Vec<Host>,
     /// Zone of the formats for people.
     pub zone: Zone,
+    /// Earlier events are not given to the exporter.
+    pub from: Option<Timestamp>,
 }
 
 impl Context {
@@ -158,7 +160,7 @@ pub fn exporter(format: Format, context: Context) -> Box<dyn Exporter> {
     match format {
         Format::Jsonl => Box::new(jsonl::Jsonl { context }),
         Format::Csv => Box::new(csv::Csv { context }),
-        Format::Bodyfile => Box::new(bodyfile::Bodyfile),
+        Format::Bodyfile => Box::new(bodyfile::Bodyfile { context }),
         Format::L2tCsv => Box::new(l2tcsv::L2tCsv { context }),
         Format::Timesketch => Box::new(timesketch::Timesketch { context }),
     }

@@ -32,7 +32,8 @@ impl Serialize for Row<'_> {
         map.serialize_entry("user", &event.user)?;
         map.serialize_entry("state", event.state.name())?;
         map.serialize_entry("values", &Columns { event })?;
-        map.serialize_entry("origin", &Place { locator: &event.origin.locator, offset: event.origin.offset })?;
+        let also_in = if self.id.is_some() { event.origin.also_in.as_slice() } else { &[] };
+        map.serialize_entry("origin", &Place { locator: &event.origin.locator, offset: event.origin.offset, also_in })?;
         if let Some(id) = self.id {
             map.serialize_entry("id", id)?;
         }
@@ -105,12 +106,14 @@ impl Serialize for Json<'_> {
 struct Place<'a> {
     locator: &'a Locator,
     offset: Option<u64>,
+    /// Left out of the id: a row keeps its name whether shadow copies are read or not.
+    also_in: &'a [u32],
 }
 
 impl Serialize for Place<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let at = self.locator;
-        let mut map = serializer.serialize_map(Some(7))?;
+        let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("image", &at.image)?;
         map.serialize_entry("volume", &at.volume)?;
         map.serialize_entry("snapshot", &at.snapshot)?;
@@ -118,6 +121,9 @@ impl Serialize for Place<'_> {
         map.serialize_entry("stream", &at.stream)?;
         map.serialize_entry("record", &at.record.map(|r: FileReference| r.to_string()))?;
         map.serialize_entry("offset", &self.offset)?;
+        if !self.also_in.is_empty() {
+            map.serialize_entry("also_in_snapshots", self.also_in)?;
+        }
         map.end()
     }
 }

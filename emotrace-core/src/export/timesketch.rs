@@ -29,7 +29,9 @@ const PLASO_NAMES: &[(&str, &str, &str)] = &[
     ("windows:evtx:record", "user_sid", "user_sid"),
     ("windows:prefetch:execution", "path_hash", "prefetch_hash"),
     ("windows:lnk:link", "arguments", "command_line_arguments"),
-    ("windows:lnk:link", "target", "local_path"),
+    ("windows:lnk:link", "target_path", "link_target"),
+    ("windows:lnk:link", "environment_path", "env_var_location"),
+    ("windows:lnk:link", "drive_serial", "drive_serial_number"),
 ];
 
 pub(super) struct Timesketch {

@@ -112,6 +112,17 @@ impl Folder {
         Ok(entry(path.to_owned(), name, facts.is_dir(), facts.len()))
     }
 
+    /// The entry of a file of which the collection holds nothing but a stream.
+    fn stream_alone(&self, path: &str) -> Option<FileEntry> {
+        let (folder, name) = path.rsplit_once('\\')?;
+        let parent = self.resolve(folder).ok()?;
+        self.children(&parent).ok()?.into_iter().find_map(|(child, place, _)| {
+            let found = entry(format!("{folder}\\{child}"), child, false, fs::symlink_metadata(&place).ok()?.len());
+            let is_it = found.primary_name().is_some_and(|n| n.name.eq_ignore_ascii_case(name));
+            is_it.then_some(found)
+        })
+    }
+
     fn walk_below(
         &self,
         directory: &Path,
@@ -174,9 +185,12 @@ impl FileSystem for Folder {
     }
 
     fn lookup(&self, path: &str) -> io::Result<FileEntry> {
-        let place = self.resolve(path)?;
         let path = path.split(['\\', '/']).filter(|p| !p.is_empty()).fold(String::new(), |all, part| all + "\\" + part);
-        self.entry_at(&path, &place)
+        match self.resolve(&path) {
+            Ok(place) => self.entry_at(&path, &place),
+            // A collection may hold a stream of a file without the file itself.
+            Err(error) => self.stream_alone(&path).ok_or(error),
+        }
     }
 
     fn entry(&self, _reference: FileReference) -> io::Result<FileEntry> {
@@ -308,6 +322,8 @@ mod tests {
         let roots = Folder::find(dir.path()).unwrap();
         assert_eq!(roots.iter().map(Folder::letter).collect::<Vec<_>>(), [Some('C'), Some('D')]);
         assert!(paths(&roots[0]).contains(&r"\$Extend\$UsnJrnl:$J".to_owned()));
+        let journal = roots[0].lookup(r"\$Extend\$UsnJrnl").unwrap();
+        assert_eq!(roots[0].open(&journal, "$J").unwrap().len(), "C/$Extend/$J".len() as u64);
         let entry = roots[0].lookup(r"\windows\SYSTEM32\Config\system").unwrap();
         assert_eq!(entry.main_stream().unwrap().size, 32);
     }

@@ -17,13 +17,22 @@ pub struct ArtifactCoverage {
     pub failed: u64,
     /// Inputs that lie where the artifact lies but hold something else.
     pub other_format: u64,
-    /// Events made.
+    /// Inputs of shadow copies that were not read because they are the same as on the live volume; they are not counted as
+    /// found.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub same_in_snapshots: u64,
+    /// Events made, before equal ones of several shadow copies are folded into one.
     pub events: u64,
     /// Issues met.
     pub issues: u64,
     /// Why this artifact can't be had from this evidence, if that is known ("a folder holds no $FILE_NAME times").
     #[serde(skip_serializing_if = "Option::is_none")]
     pub not_available: Option<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+const fn is_zero(n: &u64) -> bool {
+    *n == 0
 }
 
 /// Coverage of a whole run, by artifact.
@@ -49,6 +58,7 @@ impl Coverage {
                 (&mut ours.truncated, theirs.truncated),
                 (&mut ours.failed, theirs.failed),
                 (&mut ours.other_format, theirs.other_format),
+                (&mut ours.same_in_snapshots, theirs.same_in_snapshots),
                 (&mut ours.events, theirs.events),
                 (&mut ours.issues, theirs.issues),
             ] {

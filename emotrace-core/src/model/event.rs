@@ -306,6 +306,20 @@ impl Values {
         Self(Vec::new())
     }
 
+    /// No values yet, with room for some.
+    pub fn with_capacity(fields: usize) -> Self {
+        Self(Vec::with_capacity(fields))
+    }
+
+    /// Adds a field that is not set yet, if there is a value. Unlike [`Self::set`] it does not look for an earlier one, which
+    /// counts where rows have many fields and there are many rows.
+    pub fn push(&mut self, field: &'static str, value: Option<impl Into<Value>>) {
+        debug_assert!(self.get(field).is_none(), "{field} is set twice");
+        if let Some(value) = value {
+            self.0.push((field, value.into()));
+        }
+    }
+
     /// Sets a field; a later value for the same field replaces the earlier one.
     pub fn set(&mut self, field: &'static str, value: impl Into<Value>) {
         let value = value.into();
@@ -345,6 +359,8 @@ pub struct Origin {
     pub locator: Arc<Locator>,
     /// Byte offset of the record in the stream.
     pub offset: Option<u64>,
+    /// Numbers of the shadow copies, beside the place above, that hold a record of the same content at the same path.
+    pub also_in: Vec<u32>,
 }
 
 /// One row of the timeline.

@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::hives::LOG_SUFFIXES;
+use super::hosts::read_hosts;
 use crate::artifacts::{self, Artifact, Reads};
 use crate::bytes::{ReadAt, Window, read_up_to};
 use crate::filesystem::{FileSystem, Folder, NtfsVolume};
 use crate::formats::regf::HiveKind;
-use crate::model::{FileEntry, Locator, Loss, ParseIssue};
+use crate::model::{FileEntry, Host, Locator, Loss, ParseIssue};
 use crate::source::{EvidenceFile, Source, SourceError};
+use crate::volume::vss::{Catalogue, Snapshot, VssIssue};
 use crate::volume::{self, Layout, VolumeContent};
 
 /// How much of a file is looked at to tell what it is.
@@ -45,6 +47,14 @@ pub enum EvidenceError {
         /// What was found instead.
         found: String,
     },
+    /// A shadow copy was asked for that is not there.
+    #[error("there is no shadow copy {number}: the evidence holds {known}")]
+    NoSnapshot {
+        /// The number.
+        number: u32,
+        /// How many there are.
+        known: usize,
+    },
     /// Paths of different kinds were given at once.
     #[error("{path} is a {this}, {first} is a {that}: give one image, one folder, or only single artifact files")]
     Mixed {
@@ -59,17 +69,114 @@ pub enum EvidenceError {
     },
 }
 
-/// A file system that was found in the evidence.
+/// A file system that was found in the evidence: a live volume, a shadow copy of one, or a folder.
+#[derive(Clone)]
 pub struct Mounted {
     /// `p1`, `p2` … for a volume of an image; absent for a folder.
     pub label: Option<String>,
     /// Drive letter, where the evidence tells it.
     pub letter: Option<char>,
+    /// Number of the shadow copy; `None` for the live volume.
+    pub snapshot: Option<u32>,
     /// The file system.
     pub files: Arc<dyn FileSystem>,
+    /// The shadow copies that a live volume names.
+    pub shadow_copies: Arc<Catalogue>,
+    /// The volume's bytes and where they begin in the image.
+    pub(super) source: Option<(Arc<dyn ReadAt>, u64)>,
+    /// What a shadow copy is held against.
+    pub(super) live: Option<Live>,
+}
+
+/// The live volume beneath a shadow copy.
+#[derive(Clone)]
+pub(super) struct Live {
+    pub(super) files: Arc<dyn FileSystem>,
+    pub(super) snapshot: Snapshot,
+}
+
+/// Which shadow copies are read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Vss {
+    /// None.
+    #[default]
+    None,
+    /// All.
+    All,
+    /// Those with these numbers, 1 for the oldest.
+    Only(Vec<u32>),
+}
+
+impl Vss {
+    fn wants(&self, number: u32) -> bool {
+        match self {
+            Self::None => false,
+            Self::All => true,
+            Self::Only(numbers) => numbers.contains(&number),
+        }
+    }
+}
+
+/// `all`, `none`, or numbers with commas between them.
+impl std::str::FromStr for Vss {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let numbers = || text.split(',').map(|n| n.trim().parse::<u32>().ok().filter(|n| *n > 0)).collect();
+        match text {
+            "all" => Ok(Self::All),
+            "none" => Ok(Self::None),
+            _ => {
+                let numbers: Option<Vec<u32>> = numbers();
+                numbers.map(Self::Only).ok_or_else(|| "write all, none, or numbers from 1 on: 1,3".to_owned())
+            }
+        }
+    }
 }
 
 impl Mounted {
+    /// A live file system that is no volume of an image.
+    fn folder(label: Option<String>, letter: Option<char>, files: Arc<dyn FileSystem>) -> Self {
+        Self { label, letter, snapshot: None, files, shadow_copies: Arc::default(), source: None, live: None }
+    }
+
+    /// True if this is a shadow copy and the live volume knows the same record just as it is here.
+    pub(super) fn is_same_entry(&self, entry: &FileEntry) -> bool {
+        let Some(live) = &self.live else { return false };
+        entry.reference.is_some_and(|reference| live.files.entry(reference).is_ok_and(|now| now == *entry))
+    }
+
+    /// True if this shadow copy knows the same record of its live volume just as it is there.
+    pub(super) fn holds(&self, entry: &FileEntry) -> bool {
+        entry.reference.is_some_and(|reference| self.files.entry(reference).is_ok_and(|then| then == *entry))
+    }
+
+    /// True if the content of an entry that is the same on the live volume is the same there too. Clusters that were never
+    /// written since the copy was made are not read for this; what else there is is compared byte by byte.
+    pub(super) fn is_same_content(&self, entry: &FileEntry, stream: &str) -> bool {
+        let Some(live) = &self.live else { return false };
+        let here = self.files.volume_ranges(entry, stream).filter(|ranges| !ranges.is_empty());
+        let untouched = |ranges: &Vec<(u64, u64)>| ranges.iter().all(|(at, len)| live.snapshot.is_live(*at, *len));
+        if here.is_some() && here == live.files.volume_ranges(entry, stream) && here.as_ref().is_some_and(untouched) {
+            return true;
+        }
+        match (self.files.open(entry, stream), live.files.open(entry, stream)) {
+            (Ok(then), Ok(now)) => equal(&*then, &*now),
+            (Err(_), Err(_)) => true,
+            _ => false,
+        }
+    }
+
+    /// True if a file beside an entry (a hive's log) is the same here and on the live volume, or on neither.
+    pub(super) fn is_same_file(&self, path: &str) -> bool {
+        let Some(live) = &self.live else { return false };
+        match (self.files.lookup(path), live.files.lookup(path)) {
+            (Ok(then), Ok(now)) => then == now && self.is_same_content(&then, ""),
+            (Err(_), Err(_)) => true,
+            _ => false,
+        }
+    }
+
     /// A path of this file system as output shows it.
     pub fn display_path(&self, path: &str) -> String {
         self.letter.map_or_else(|| path.to_owned(), |letter| format!("{letter}:{path}"))
@@ -80,7 +187,7 @@ impl Mounted {
         Locator {
             image: image.to_owned(),
             volume: self.label.clone(),
-            snapshot: None,
+            snapshot: self.snapshot,
             path: self.display_path(path),
             stream: (!stream.is_empty()).then(|| stream.to_owned()),
             record: entry.reference,
@@ -130,6 +237,8 @@ pub struct Evidence {
     pub layout: Option<Layout>,
     /// The file systems.
     pub volumes: Vec<Mounted>,
+    /// The installed systems, as their registry tells, its logs replayed.
+    pub hosts: Vec<Host>,
     pub(super) loose: Vec<Loose>,
     /// What was wrong while opening.
     pub issues: Vec<ParseIssue>,
@@ -150,11 +259,17 @@ impl Evidence {
                 return Err(EvidenceError::Mixed { path, this, first, that });
             }
         }
-        match kinds.first() {
-            Some(Kind::Folder) => Self::open_folder(first),
-            Some(Kind::Loose(_)) => Ok(Self::open_loose(paths, &kinds)),
-            _ => Self::open_image(paths),
+        let mut evidence = match kinds.first() {
+            Some(Kind::Folder) => Self::open_folder(first)?,
+            Some(Kind::Loose(_)) => Self::open_loose(paths, &kinds),
+            _ => Self::open_image(paths)?,
+        };
+        evidence.hosts = read_hosts(&evidence.volumes, &evidence.loose);
+        for volume in &mut evidence.volumes {
+            let own = evidence.hosts.iter().find(|host| host.volume == volume.label);
+            volume.letter = volume.letter.or(own.and_then(|host| host.system_drive));
         }
+        Ok(evidence)
     }
 
     fn open_folder(path: &Path) -> Result<Self, EvidenceError> {
@@ -162,11 +277,10 @@ impl Evidence {
         let only = roots.len() == 1;
         let volumes = roots
             .into_iter()
-            .map(|folder| Mounted {
+            .map(|folder| {
                 // Several drives of one collection are told apart by their place in it.
-                label: (!only).then(|| relative(path, folder.root())),
-                letter: folder.letter(),
-                files: Arc::new(folder) as Arc<dyn FileSystem>,
+                let label = (!only).then(|| relative(path, folder.root()));
+                Mounted::folder(label, folder.letter(), Arc::new(folder) as Arc<dyn FileSystem>)
             })
             .collect();
         Ok(Self { volumes, ..Self::empty(name_of(path), &[path.to_owned()]) })
@@ -208,12 +322,18 @@ impl Evidence {
             if !matches!(found.content, VolumeContent::Ntfs { .. }) {
                 continue;
             }
-            let window = Window::new(Arc::clone(&source), found.start, found.len);
-            match NtfsVolume::open(Arc::new(window)) {
+            let window: Arc<dyn ReadAt> = Arc::new(Window::new(Arc::clone(&source), found.start, found.len));
+            match NtfsVolume::open(Arc::clone(&window)) {
                 Ok(volume) => {
                     first_serial = first_serial.or(volume.facts().serial);
                     let files: Arc<dyn FileSystem> = Arc::new(volume);
-                    evidence.volumes.push(Mounted { label: Some(found.label.clone()), letter: None, files });
+                    let catalogue = Catalogue::read(&*window);
+                    evidence.vss_issues(&found.label, found.start, &catalogue.issues);
+                    evidence.volumes.push(Mounted {
+                        shadow_copies: Arc::new(catalogue),
+                        source: Some((window, found.start)),
+                        ..Mounted::folder(Some(found.label.clone()), None, files)
+                    });
                 }
                 Err(error) => {
                     let error = format!("volume {}: {error}", found.label);
@@ -223,7 +343,12 @@ impl Evidence {
         }
         if evidence.volumes.is_empty() {
             let why = evidence.issues.iter().find(|i| i.loss == Loss::Whole).map(|i| i.error.clone());
-            let found = why.unwrap_or_else(|| describe(&layout));
+            let mut found = why.unwrap_or_else(|| describe(&layout));
+            let unreadable: u64 = source.gaps().iter().map(|gap| gap.len).sum();
+            if unreadable > 0 {
+                let first = source.facts().issues.first().map(|i| format!(" ({})", i.error)).unwrap_or_default();
+                found = format!("{found}; {unreadable} of {} bytes could not be read{first}", source.facts().size);
+            }
             return Err(EvidenceError::NoVolume { path: paths.first().cloned().unwrap_or_default(), found });
         }
         evidence.label = match (&layout.disk_id, first_serial) {
@@ -240,9 +365,68 @@ impl Evidence {
         Ok(evidence)
     }
 
+    /// Mounts shadow copies: each becomes a volume of its own behind its live volume, with the same label.
+    ///
+    /// # Errors
+    /// When a copy is asked for by a number that no volume has. A copy that can't be read is an issue.
+    pub fn mount_snapshots(&mut self, wanted: &Vss) -> Result<(), EvidenceError> {
+        if let Vss::Only(numbers) = wanted {
+            let known: Vec<u32> =
+                self.volumes.iter().flat_map(|v| v.shadow_copies.copies.iter().map(|copy| copy.number)).collect();
+            if let Some(number) = numbers.iter().find(|n| !known.contains(n)) {
+                return Err(EvidenceError::NoSnapshot { number: *number, known: known.len() });
+            }
+        }
+        for live in std::mem::take(&mut self.volumes) {
+            if live.snapshot.is_some() {
+                continue;
+            }
+            let opened = live.source.as_ref().map(|(source, start)| {
+                let (snapshots, issues) = live.shadow_copies.open(source, &|number| wanted.wants(number));
+                (snapshots, issues, *start)
+            });
+            let base = live.clone();
+            self.volumes.push(live);
+            let Some((snapshots, issues, start)) = opened else { continue };
+            let label = base.label.clone().unwrap_or_default();
+            self.vss_issues(&label, start, &issues);
+            for (number, snapshot) in snapshots {
+                match NtfsVolume::open(Arc::new(snapshot.clone())) {
+                    Ok(volume) => self.volumes.push(Mounted {
+                        snapshot: Some(number),
+                        live: Some(Live { files: Arc::clone(&base.files), snapshot }),
+                        ..Mounted::folder(base.label.clone(), base.letter, Arc::new(volume))
+                    }),
+                    Err(error) => {
+                        let error = format!("volume {label}, shadow copy {number}: {error}");
+                        self.issue("vss", Some(start), Loss::Whole, error);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn vss_issues(&mut self, label: &str, start: u64, issues: &[VssIssue]) {
+        for VssIssue { offset, copy, error } in issues {
+            let copy = copy.map(|number| format!(", shadow copy {number}")).unwrap_or_default();
+            let error = format!("volume {label}{copy}: {error}");
+            self.issue("vss", Some(start.saturating_add(*offset)), Loss::Record, error);
+        }
+    }
+
     fn empty(label: String, paths: &[PathBuf]) -> Self {
         let paths = paths.to_owned();
-        Self { label, paths, source: None, layout: None, volumes: Vec::new(), loose: Vec::new(), issues: Vec::new() }
+        Self {
+            label,
+            paths,
+            source: None,
+            layout: None,
+            volumes: Vec::new(),
+            hosts: Vec::new(),
+            loose: Vec::new(),
+            issues: Vec::new(),
+        }
     }
 
     fn issue(&mut self, room: &'static str, offset: Option<u64>, loss: Loss, error: impl ToString) {
@@ -289,8 +473,19 @@ fn recognise(head: &[u8], path: &Path) -> Option<LooseKind> {
     }
     artifacts::ARTIFACTS
         .iter()
-        .find(|a| matches!(a.reads, Reads::Files { recognise, .. } if recognise(head)))
+        .find(|a| matches!(a.reads, Reads::Files { recognise, .. } | Reads::Parts { recognise, .. } if recognise(head)))
         .map(|a| LooseKind::Artifact(a))
+}
+
+/// True if two streams hold the same bytes; what can't be read is not the same.
+fn equal(a: &dyn ReadAt, b: &dyn ReadAt) -> bool {
+    const STEP: usize = 1 << 18;
+    let (mut left, mut right) = (vec![0; STEP], vec![0; STEP]);
+    a.len() == b.len()
+        && (0..a.len()).step_by(STEP).all(|at| match (read_up_to(a, at, &mut left), read_up_to(b, at, &mut right)) {
+            (Ok(n), Ok(m)) => n == m && left[..n] == right[..m],
+            _ => false,
+        })
 }
 
 fn name_of(path: &Path) -> String {

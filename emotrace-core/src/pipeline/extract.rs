@@ -1,33 +1,29 @@
-//! Runs every job of the plan on all cores. The only place with threads, and the only one where a panic of a third
-//! party's decoder is caught.
+//! Runs every job of the plan on all cores. The only place with threads.
 
-use std::any::Any;
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rayon::ThreadPool;
 use rayon::prelude::*;
 
-use super::evidence::{Evidence, Loose, LooseKind, Mounted};
+use super::evidence::{Evidence, LooseKind, Mounted};
+use super::guard::guarded;
 use super::hives::{self, Identity};
-use super::plan::{Found, Plan, Planned, What};
+use super::hosts::loose_hive;
+use super::plan::{Found, Plan, Planned, REGISTRY, What};
 use super::progress::Progress;
 use super::run::Options;
 use crate::artifacts::{
-    self, ArtifactError, Completion, EntryInput, FileInput, KeyInput, Out, Reads, VolumeInput, VolumeView, read_host,
+    self, Artifact, ArtifactError, Completion, EntryInput, FileInput, KeyInput, Out, Reads, VolumeInput, VolumeView,
 };
 use crate::bytes::ReadAt;
 use crate::filesystem::FileSystemIssue;
-use crate::formats::regf::{Hive, HiveKind};
-use crate::model::{Coverage, FileEntry, FileReference, Host, Locator, Loss, ParseIssue, Sink, State};
+use crate::formats::regf::Hive;
+use crate::model::{
+    Coverage, FileEntry, FileReference, Host, Locator, Loss, ParseIssue, ShadowCopy, Sink, SlackName, State,
+};
 use crate::timeline::{Job, Timeline, TimelineBuilder, Worker};
-
-/// The name under which coverage counts hives, and issues of hives are listed.
-const REGISTRY: &str = "registry";
-
-/// Hives that tell what the host is.
-const HOST_HIVES: &[&str] = &["SYSTEM", "SOFTWARE", "SAM", "SECURITY"];
 
 /// Issues of the walk stand behind those of all artifacts.
 const WALK: u32 = u32::MAX;
@@ -97,7 +93,7 @@ pub fn extract(evidence: &Evidence, options: &Options, progress: &dyn Progress) 
         progress,
         plan: Plan::new(&options.selection),
         lanes: (0..pool.current_num_threads()).map(|_| lane()).collect(),
-        hosts: hosts(evidence, options),
+        hosts: evidence.hosts.clone(),
     };
     run.walk(&pool)?;
     let found = run.collect_found();
@@ -127,51 +123,6 @@ fn gaps(evidence: &Evidence) -> Vec<ParseIssue> {
         .collect()
 }
 
-/// Reads what the registry tells of each installed system.
-pub fn hosts(evidence: &Evidence, options: &Options) -> Vec<Host> {
-    let of_volume = |mounted: &Mounted| {
-        let hives: Vec<(HiveKind, Hive)> = HOST_HIVES
-            .iter()
-            .filter_map(|name| {
-                let path = format!(r"\Windows\System32\config\{name}");
-                let entry = mounted.files.lookup(&path).ok()?;
-                let data = mounted.files.open(&entry, "").ok()?;
-                let logs = hives::logs_beside(&*mounted.files, &path);
-                let hive = guarded(|| hives::open(&*data, &logs, options.replay, options.limits).ok()).ok()??;
-                Some((HiveKind::from_path(name)?, hive))
-            })
-            .collect();
-        let mut host = guarded(|| read_host(&borrowed(&hives))).ok()?;
-        host.volume.clone_from(&mounted.label);
-        (!hives.is_empty()).then_some(host)
-    };
-    let mut hosts: Vec<Host> = evidence.volumes.iter().filter_map(of_volume).collect();
-    let loose: Vec<(HiveKind, Hive)> = evidence.loose.iter().filter_map(|l| loose_hive(l, options).ok()).collect();
-    if !loose.is_empty() {
-        hosts.extend(guarded(|| read_host(&borrowed(&loose))).ok());
-    }
-    hosts
-}
-
-fn borrowed(hives: &[(HiveKind, Hive)]) -> Vec<(HiveKind, &Hive)> {
-    hives.iter().map(|(kind, hive)| (*kind, hive)).collect()
-}
-
-fn loose_hive(loose: &Loose, options: &Options) -> Result<(HiveKind, Hive), String> {
-    if !matches!(loose.what, LooseKind::Hive) {
-        return Err("not a hive".to_owned());
-    }
-    let hive = guarded(|| hives::open(&*loose.data, &loose.logs(), options.replay, options.limits))?;
-    let hive = hive.map_err(|error| error.to_string())?;
-    Ok((HiveKind::from_content(&hive), hive))
-}
-
-/// The drive letter of a volume is what its own host says, or what the collection says.
-fn letter(mounted: &Mounted, hosts: &[Host]) -> Option<char> {
-    let is_own = |h: &&Host| h.volume == mounted.label;
-    mounted.letter.or_else(|| hosts.iter().find(is_own).and_then(|h| h.system_drive))
-}
-
 impl Run<'_> {
     fn lane(&self) -> MutexGuard<'_, Lane> {
         let lane = rayon::current_thread_index().unwrap_or(0) % self.lanes.len().max(1);
@@ -186,18 +137,9 @@ impl Run<'_> {
         own.or(only).cloned().unwrap_or_default()
     }
 
-    fn mounted(&self, volume: usize) -> Mounted {
-        let mounted = &self.evidence.volumes[volume];
-        Mounted {
-            label: mounted.label.clone(),
-            letter: letter(mounted, &self.hosts),
-            files: Arc::clone(&mounted.files),
-        }
-    }
-
     /// One pass over every file system serves all artifacts.
     fn walk(&self, pool: &ThreadPool) -> Result<(), RunError> {
-        let volumes: Vec<Mounted> = (0..self.evidence.volumes.len()).map(|v| self.mounted(v)).collect();
+        let volumes = &self.evidence.volumes;
         let parts: Vec<(usize, usize)> = volumes
             .iter()
             .enumerate()
@@ -208,41 +150,73 @@ impl Run<'_> {
         pool.install(|| {
             parts.par_iter().enumerate().with_max_len(1).try_for_each(|(input, (volume, part))| {
                 self.options.check()?;
-                self.walk_part(input, *volume, *part, &volumes[*volume], &hosts[*volume]);
+                self.walk_part(input, *part, *volume, volumes, &hosts[*volume]);
                 self.progress.advance(1);
                 Ok(())
             })
         })
     }
 
-    fn walk_part(&self, input: usize, volume: usize, part: usize, mounted: &Mounted, host: &Host) {
+    fn walk_part(&self, input: usize, part: usize, volume: usize, volumes: &[Mounted], host: &Host) {
+        let mounted = &volumes[volume];
+        let copies: Vec<(u32, &Mounted)> = match mounted.snapshot {
+            Some(_) => Vec::new(),
+            None => {
+                volumes.iter().filter(|v| v.label == mounted.label).filter_map(|v| Some((v.snapshot?, v))).collect()
+            }
+        };
         let input = u32::try_from(input).unwrap_or(u32::MAX);
         let mut entries: Vec<FileEntry> = Vec::new();
         let mut issues: Vec<FileSystemIssue> = Vec::new();
         let walked = guarded(|| mounted.files.walk(part, &mut |entry| entries.push(entry), &mut |i| issues.push(i)));
+        // What a shadow copy shares with its live volume is read there, and told there.
+        let shared: Vec<Shared> = entries.iter().map(|entry| Shared::of(entry, mounted, &copies)).collect();
+        let mut inputs: Vec<Found> = Vec::new();
+        let mut left_out: Vec<&'static str> = Vec::new();
+        for (entry, shared) in entries.iter().zip(&shared) {
+            let first = inputs.len();
+            self.plan.find(volume, mounted, entry, &mut inputs);
+            for mut input in inputs.split_off(first) {
+                if shared.with_live && is_same_input(mounted, &input) {
+                    left_out.push(input.artifact());
+                    continue;
+                }
+                let same = copies.iter().filter(|(n, copy)| shared.with.contains(n) && is_same_input(copy, &input));
+                input.also_in = same.map(|(n, _)| *n).collect();
+                inputs.push(input);
+            }
+        }
         let mut lane = self.lane();
         let Lane { worker, coverage, found } = &mut *lane;
-        let image = &self.evidence.label;
-        for entry in &entries {
-            self.plan.find(volume, mounted, entry, found);
+        found.append(&mut inputs);
+        for artifact in left_out {
+            count_same(coverage, artifact);
         }
+        let image = &self.evidence.label;
         for planned in &self.plan.entries {
             let Reads::Entries { parse } = planned.artifact.reads else { continue };
             worker.start(Job { artifact: planned.index, input });
-            for entry in &entries {
+            for (entry, shared) in entries.iter().zip(&shared) {
                 let path = entry.primary_name().map_or("", |n| n.path.as_str());
                 if !self.plan.wants_entry(&mounted.display_path(path)) {
                     continue;
                 }
+                if shared.with_live {
+                    count_same(coverage, planned.artifact.name);
+                    continue;
+                }
                 let locator = Arc::new(mounted.locator(image, entry, path, ""));
                 let out = Out::new(worker, planned.artifact.name, Arc::clone(&locator), state(entry));
-                job(out, coverage, |out| parse(&EntryInput { locator, entry }, host, out));
+                job(out.with_copies(&shared.with), coverage, true, |out| {
+                    parse(&EntryInput { locator, entry }, host, out)
+                });
             }
         }
         worker.start(Job { artifact: WALK, input });
         let place = |record: Option<u64>| {
             let record = record.map(|record| FileReference { record, sequence: 0 });
-            Arc::new(Locator { image: image.clone(), volume: mounted.label.clone(), record, ..Locator::default() })
+            let (image, volume, snapshot) = (image.clone(), mounted.label.clone(), mounted.snapshot);
+            Arc::new(Locator { image, volume, snapshot, record, ..Locator::default() })
         };
         if let Err(panic) = walked {
             issues.push(FileSystemIssue { record: None, offset: None, loss: Loss::Rest, error: panic });
@@ -261,17 +235,19 @@ impl Run<'_> {
     }
 
     fn read_found(&self, pool: &ThreadPool, found: &[Found]) -> Result<(), RunError> {
-        self.progress.phase("reading artifacts", found.len() as u64);
-        let volumes: Vec<Mounted> = (0..self.evidence.volumes.len()).map(|v| self.mounted(v)).collect();
+        let volumes = &self.evidence.volumes;
         let hosts: Vec<Host> = volumes.iter().map(|mounted| self.host(Some(mounted))).collect();
+        let inputs: Vec<Input<'_>> = found.iter().flat_map(|found| inputs(found, &volumes[found.volume])).collect();
+        self.progress.phase("reading artifacts", inputs.len() as u64);
         pool.install(|| {
-            found.par_iter().enumerate().with_max_len(1).try_for_each(|(input, found)| {
+            inputs.par_iter().enumerate().with_max_len(1).try_for_each(|(number, input)| {
                 self.options.check()?;
-                let input = u32::try_from(input).unwrap_or(u32::MAX);
-                let (mounted, host) = (&volumes[found.volume], &hosts[found.volume]);
-                match found.what {
-                    What::File(planned) => self.read_file(input, found, planned, mounted, host),
-                    What::Hive => self.read_hive_file(input, found, mounted, host),
+                let number = u32::try_from(number).unwrap_or(u32::MAX);
+                let volume = input.found.volume;
+                let (mounted, host) = (&volumes[volume], &hosts[volume]);
+                match input.found.what {
+                    What::File(planned) => self.read_file(number, input, planned, mounted, host),
+                    What::Hive => self.read_hive_file(number, input.found, mounted, host),
                 }
                 self.progress.advance(1);
                 Ok(())
@@ -279,20 +255,22 @@ impl Run<'_> {
         })
     }
 
-    fn read_file(&self, input: u32, found: &Found, planned: Planned, mounted: &Mounted, host: &Host) {
-        let Reads::Files { parse, .. } = planned.artifact.reads else { return };
+    fn read_file(&self, number: u32, input: &Input<'_>, planned: Planned, mounted: &Mounted, host: &Host) {
+        let found = input.found;
         let entry = &*found.entry;
         let locator = Arc::new(mounted.locator(&self.evidence.label, entry, &found.path, &found.stream));
         let mut lane = self.lane();
         let Lane { worker, coverage, .. } = &mut *lane;
-        worker.start(Job { artifact: planned.index, input });
+        worker.start(Job { artifact: planned.index, input: number });
         let out = Out::new(worker, planned.artifact.name, Arc::clone(&locator), state(entry));
-        job(out, coverage, |out| {
+        let parse = |out: &mut Out<'_>| {
             let read = |source| ArtifactError::Read { offset: 0, source };
             let data = mounted.files.open(entry, &found.stream).map_err(read)?;
             let limits = self.options.limits;
-            parse(&FileInput { locator, data: &*data, entry: Some(entry), limits }, host, out)
-        });
+            let file = FileInput { locator, data: &*data, entry: Some(entry), limits };
+            parse_file(planned.artifact, &file, input.part.clone(), host, out)
+        };
+        job(out.with_copies(&found.also_in), coverage, input.is_first(), parse);
     }
 
     fn read_hive_file(&self, input: u32, found: &Found, mounted: &Mounted, host: &Host) {
@@ -301,20 +279,24 @@ impl Run<'_> {
         // The logs beside a deleted hive's old path belong to whatever took its place.
         let logs = if entry.deleted { Vec::new() } else { hives::logs_beside(&*mounted.files, &found.path) };
         let hive = mounted.files.open(entry, "").map_err(|error| error.to_string()).and_then(|data| {
+            if data.is_empty() {
+                return Ok(None);
+            }
             guarded(|| hives::open(&*data, &logs, self.options.replay, self.options.limits))?
+                .map(Some)
                 .map_err(|error| error.to_string())
         });
-        self.read_hive(input, hive, &found.path, &locator, state(entry), host);
+        self.read_hive(input, hive, &found.path, &locator, (state(entry), &found.also_in), host);
     }
 
     /// Gives every matching key of a hive to the artifacts that want it.
     fn read_hive(
         &self,
         input: u32,
-        hive: Result<Hive, String>,
+        hive: Result<Option<Hive>, String>,
         path: &str,
         locator: &Arc<Locator>,
-        state: State,
+        (state, also_in): (State, &[u32]),
         host: &Host,
     ) {
         let mut lane = self.lane();
@@ -324,7 +306,12 @@ impl Run<'_> {
         let counts = coverage.of(REGISTRY);
         counts.found = counts.found.saturating_add(1);
         let hive = match hive {
-            Ok(hive) => hive,
+            Ok(Some(hive)) => hive,
+            // Since Windows 10 1803 the backups in RegBack are files without content.
+            Ok(None) => {
+                counts.other_format = counts.other_format.saturating_add(1);
+                return;
+            }
             Err(error) => {
                 counts.failed = counts.failed.saturating_add(1);
                 counts.issues = counts.issues.saturating_add(1);
@@ -343,7 +330,9 @@ impl Run<'_> {
             let found = guarded(|| {
                 hives::for_each_match(&hive, &identity, keys, locator, &mut |key: &KeyInput<'_>| {
                     let out = Out::new(worker, planned.artifact.name, Arc::clone(locator), state);
-                    job(out.with_user(identity.account()), coverage, |out| parse(key, host, out));
+                    job(out.with_user(identity.account()).with_copies(also_in), coverage, true, |out| {
+                        parse(key, host, out)
+                    });
                 });
             });
             if let Err(panic) = found {
@@ -360,10 +349,11 @@ impl Run<'_> {
         pool.install(|| {
             jobs.par_iter().with_max_len(1).try_for_each(|(volume, planned)| {
                 self.options.check()?;
-                let mounted = self.mounted(*volume);
-                let host = self.host(Some(&mounted));
+                let mounted = &self.evidence.volumes[*volume];
+                let host = self.host(Some(mounted));
                 let (image, label) = (self.evidence.label.clone(), mounted.label.clone());
-                let locator = Arc::new(Locator { image, volume: label, ..Locator::default() });
+                let locator =
+                    Arc::new(Locator { image, volume: label, snapshot: mounted.snapshot, ..Locator::default() });
                 let Reads::Volume { parse } = planned.artifact.reads else { return Ok(()) };
                 let input = u32::try_from(*volume).unwrap_or(u32::MAX);
                 let mut lane = self.lane();
@@ -371,7 +361,7 @@ impl Run<'_> {
                 worker.start(Job { artifact: planned.index, input });
                 let out = Out::new(worker, planned.artifact.name, Arc::clone(&locator), State::Live);
                 let limits = self.options.limits;
-                job(out, coverage, |out| parse(&VolumeInput { locator, volume: &mounted, limits }, &host, out));
+                job(out, coverage, true, |out| parse(&VolumeInput { locator, volume: mounted, limits }, &host, out));
                 self.progress.advance(1);
                 Ok(())
             })
@@ -385,22 +375,22 @@ impl Run<'_> {
             let locator = Arc::new(Locator { image, path, ..Locator::default() });
             match loose.what {
                 LooseKind::Hive => {
-                    let hive = loose_hive(loose, self.options).map(|(_, hive)| hive);
-                    self.read_hive(input, hive, &loose.name, &locator, State::Live, &host);
+                    let hive = loose_hive(loose, self.options.replay, self.options.limits).map(|(_, hive)| Some(hive));
+                    self.read_hive(input, hive, &loose.name, &locator, (State::Live, &[]), &host);
                 }
                 LooseKind::Artifact(artifact) => {
                     let Some((planned, _)) = self.plan.files.iter().find(|(p, _)| p.artifact.name == artifact.name)
                     else {
                         continue;
                     };
-                    let Reads::Files { parse, .. } = artifact.reads else { continue };
                     let mut lane = self.lane();
                     let Lane { worker, coverage, .. } = &mut *lane;
                     worker.start(Job { artifact: planned.index, input });
                     let out = Out::new(worker, artifact.name, Arc::clone(&locator), State::Live);
                     let limits = self.options.limits;
-                    job(out, coverage, |out| {
-                        parse(&FileInput { locator, data: &*loose.data, entry: None, limits }, &host, out)
+                    job(out, coverage, true, |out| {
+                        let file = FileInput { locator, data: &*loose.data, entry: None, limits };
+                        parse_file(artifact, &file, 0..u64::MAX, &host, out)
                     });
                 }
             }
@@ -414,8 +404,8 @@ impl Run<'_> {
         let wanted = artifacts::ARTIFACTS.iter().filter(|a| self.options.selection.wants(a.name));
         for artifact in wanted {
             let counts = all.of(artifact.name);
-            if no_mft && matches!(artifact.reads, Reads::Entries { .. } | Reads::Volume { .. }) {
-                let why = "this evidence holds no file system, only copies of files";
+            if no_mft && matches!(artifact.reads, Reads::Entries { .. }) {
+                let why = "a copy of files tells no file-system times, no $FILE_NAME times and no deleted files";
                 counts.not_available = Some(why.to_owned());
             }
         }
@@ -426,20 +416,95 @@ impl Run<'_> {
     }
 }
 
+/// What an entry has in common with the same record elsewhere.
+struct Shared {
+    /// The entry lies in a shadow copy, and is the same on the live volume.
+    with_live: bool,
+    /// The entry lies on the live volume, and is the same in these shadow copies.
+    with: Vec<u32>,
+}
+
+impl Shared {
+    fn of(entry: &FileEntry, mounted: &Mounted, copies: &[(u32, &Mounted)]) -> Self {
+        let holds = |copy: &Mounted| guarded(|| copy.holds(entry)).unwrap_or(false);
+        Self {
+            with_live: guarded(|| mounted.is_same_entry(entry)).unwrap_or(false),
+            with: copies.iter().filter(|(_, copy)| holds(copy)).map(|(number, _)| *number).collect(),
+        }
+    }
+}
+
+/// True if an input of a shadow copy, of an entry that is the same on the live volume, would be read as the same there.
+fn is_same_input(mounted: &Mounted, found: &Found) -> bool {
+    let logs_too = |path: &str| hives::LOG_SUFFIXES.iter().all(|s| mounted.is_same_file(&format!("{path}{s}")));
+    guarded(|| {
+        mounted.is_same_content(&found.entry, &found.stream)
+            && (found.entry.deleted || !matches!(found.what, What::Hive) || logs_too(&found.path))
+    })
+    .unwrap_or(false)
+}
+
+fn count_same(coverage: &mut Coverage, artifact: &'static str) {
+    let counts = coverage.of(artifact);
+    counts.same_in_snapshots = counts.same_in_snapshots.saturating_add(1);
+}
+
 const fn state(entry: &FileEntry) -> State {
     if entry.deleted { State::Deleted } else { State::Live }
 }
 
-/// Runs one parser on one input, and turns whatever happens into counts and issues.
+/// One piece of work on a found input: all of it, or one of its parts.
+struct Input<'f> {
+    found: &'f Found,
+    part: Range<u64>,
+}
+
+impl Input<'_> {
+    /// Coverage counts inputs, not parts.
+    const fn is_first(&self) -> bool {
+        self.part.start == 0
+    }
+}
+
+/// The pieces of work that an input gives. A file that can't be opened is one piece, which says so.
+fn inputs<'f>(found: &'f Found, mounted: &Mounted) -> Vec<Input<'f>> {
+    let whole = || vec![Input { found, part: 0..u64::MAX }];
+    let What::File(Planned { artifact: Artifact { reads: Reads::Parts { parts, .. }, .. }, .. }) = &found.what else {
+        return whole();
+    };
+    let Ok(data) = mounted.files.open(&found.entry, &found.stream) else { return whole() };
+    match guarded(|| parts(&*data)) {
+        Ok(parts) if !parts.is_empty() => parts.into_iter().map(|part| Input { found, part }).collect(),
+        _ => whole(),
+    }
+}
+
+fn parse_file(
+    artifact: &Artifact,
+    file: &FileInput<'_>,
+    part: Range<u64>,
+    host: &Host,
+    out: &mut Out<'_>,
+) -> Result<Completion, ArtifactError> {
+    match artifact.reads {
+        Reads::Files { parse, .. } => parse(file, host, out),
+        Reads::Parts { parse, .. } => parse(file, part, host, out),
+        _ => Ok(Completion::NotThisFormat),
+    }
+}
+
+/// Runs one parser on one input, and turns whatever happens into counts and issues. `counted` is false for further parts
+/// of an input.
 fn job(
     mut out: Out<'_>,
     coverage: &mut Coverage,
+    counted: bool,
     parse: impl FnOnce(&mut Out<'_>) -> Result<Completion, ArtifactError>,
 ) {
     let artifact = out.artifact();
     let result = guarded(|| parse(&mut out));
     match &result {
-        Ok(Ok(Completion::Truncated { at })) => {
+        Ok(Ok(Completion::Truncated { at })) if !out.rest_lost() => {
             out.issue(Some(*at), Loss::Rest, "the input ends before its content does");
         }
         Ok(Ok(_)) => {}
@@ -453,21 +518,12 @@ fn job(
         Ok(Ok(Completion::NotThisFormat)) => &mut counts.other_format,
         Ok(Err(_)) | Err(_) => &mut counts.failed,
     };
-    *outcome = outcome.saturating_add(1);
-    counts.found = counts.found.saturating_add(1);
+    if counted {
+        *outcome = outcome.saturating_add(1);
+        counts.found = counts.found.saturating_add(1);
+    }
     counts.events = counts.events.saturating_add(out.events());
     counts.issues = counts.issues.saturating_add(out.issues());
-}
-
-/// Runs code that a third party's decoder may make panic. Nothing that it touched is used afterwards except sinks, whose
-/// state is whole after every call.
-fn guarded<T>(run: impl FnOnce() -> T) -> Result<T, String> {
-    catch_unwind(AssertUnwindSafe(run)).map_err(|panic| format!("the decoder gave up: {}", panic_text(&*panic)))
-}
-
-fn panic_text(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no reason given")
 }
 
 impl VolumeView for Mounted {
@@ -478,7 +534,11 @@ impl VolumeView for Mounted {
 
     fn path_of(&self, reference: FileReference) -> Option<String> {
         let entry = self.files.entry(reference).ok()?;
-        entry.primary_name().map(|name| self.display_path(&name.path))
+        entry.primary_name().map(|name| name.path.clone())
+    }
+
+    fn display_path(&self, path: &str) -> String {
+        Mounted::display_path(self, path)
     }
 
     fn name_of(&self, reference: FileReference) -> Option<(String, FileReference)> {
@@ -489,5 +549,22 @@ impl VolumeView for Mounted {
     fn allocated_ranges(&self, path: &str, stream: &str) -> Option<Vec<(u64, u64)>> {
         let entry = self.files.lookup(path).ok()?;
         self.files.allocated_ranges(&entry, stream)
+    }
+
+    fn index_slack(&self, give: &mut dyn FnMut(Result<SlackName, String>)) {
+        let mut issues = Vec::new();
+        let mut named = |mut found: SlackName| {
+            found.name.path = self.display_path(&found.name.path);
+            found.directory_path = self.display_path(&found.directory_path);
+            give(Ok(found));
+        };
+        self.files.index_slack(&mut named, &mut |issue| issues.push(issue));
+        for FileSystemIssue { record, error, .. } in issues {
+            give(Err(record.map_or_else(|| error.clone(), |record| format!("record {record}: {error}"))));
+        }
+    }
+
+    fn shadow_copies(&self) -> &[ShadowCopy] {
+        &self.shadow_copies.copies
     }
 }

@@ -9,6 +9,9 @@ use crate::filesystem::glob::{Pattern, folded};
 use crate::formats::regf::HiveKind;
 use crate::model::{FileEntry, FileReference};
 
+/// The name under which coverage counts hives, and issues of hives are listed.
+pub(super) const REGISTRY: &str = "registry";
+
 /// An artifact with its place in the catalogue.
 #[derive(Clone, Copy)]
 pub(super) struct Planned {
@@ -34,6 +37,8 @@ pub(super) struct Found {
     pub(super) path: String,
     pub(super) stream: String,
     pub(super) what: What,
+    /// Shadow copies that hold the same.
+    pub(super) also_in: Vec<u32>,
 }
 
 /// What an input is read as.
@@ -44,6 +49,14 @@ pub(super) enum What {
 }
 
 impl Found {
+    /// The name under which coverage counts it.
+    pub(super) const fn artifact(&self) -> &'static str {
+        match self.what {
+            What::File(planned) => planned.artifact.name,
+            What::Hive => REGISTRY,
+        }
+    }
+
     /// Inputs are sorted by this, so that the plan does not depend on which thread found what.
     pub(super) fn order(&self) -> (u32, usize, Option<FileReference>, &str, &str) {
         let artifact = match self.what {
@@ -69,7 +82,7 @@ impl Plan {
             }
             let planned = Planned { index, artifact };
             match artifact.reads {
-                Reads::Files { paths, .. } => {
+                Reads::Files { paths, .. } | Reads::Parts { paths, .. } => {
                     plan.files.push((planned, paths.iter().map(|p| Pattern::new(p)).collect()));
                 }
                 Reads::RegKeys { .. } => plan.keys.push(planned),
@@ -95,7 +108,8 @@ impl Plan {
             let name = folded(&stream.name);
             let mut take = |path: &str, what: What| {
                 let entry = Arc::clone(shared.get_or_insert_with(|| Arc::new(entry.clone())));
-                found.push(Found { volume, entry, path: path.to_owned(), stream: stream.name.clone(), what });
+                let (path, stream, also_in) = (path.to_owned(), stream.name.clone(), Vec::new());
+                found.push(Found { volume, entry, path, stream, what, also_in });
             };
             for (planned, patterns) in &self.files {
                 let hit = links.iter().find(|(_, path)| patterns.iter().any(|p| p.matches(path, &name)));

@@ -32,10 +32,19 @@ pub struct Copied {
     pub stream: Option<String>,
     /// Volume in the evidence.
     pub volume: Option<String>,
+    /// Number of the shadow copy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub snapshot: Option<u32>,
     /// MFT record.
     pub record: Option<String>,
     /// The record was not in use: other files may have written over the content.
     pub deleted: bool,
+    /// Of a deleted record, what may still be there of the content: `resident`, `free`, `partly_reused`, `reused`, `unknown`.
+    pub recoverable: Option<&'static str>,
+    /// Clusters of a partly reused stream that are free now.
+    pub clusters_free: Option<u64>,
+    /// All clusters of a partly reused stream.
+    pub clusters: Option<u64>,
     /// Length in bytes.
     pub size: u64,
     /// SHA-256 of the copy; absent if it could not be made.
@@ -136,12 +145,17 @@ fn wanted_of(
 fn copy(mounted: &Mounted, entry: &FileEntry, path: &str, stream: &str, folder: &Path) -> Result<Copied, RunError> {
     let time = |t: Option<Timestamp>| t.map(|t| t.to_string());
     let times = entry.standard_information.map(|s| s.times).unwrap_or_default();
+    let grade = entry.stream(stream).and_then(|facts| facts.recoverable);
     let mut copied = Copied {
         path: mounted.display_path(path),
         stream: (!stream.is_empty()).then(|| stream.to_owned()),
         volume: mounted.label.clone(),
+        snapshot: mounted.snapshot,
         record: entry.reference.map(|r: FileReference| r.to_string()),
         deleted: entry.deleted,
+        recoverable: grade.map(|grade| grade.name()),
+        clusters_free: grade.and_then(|grade| grade.clusters()).map(|(free, _)| free),
+        clusters: grade.and_then(|grade| grade.clusters()).map(|(_, total)| total),
         size: entry.stream(stream).map_or(0, |s| s.size),
         sha256: None,
         copy: None,
@@ -185,7 +199,9 @@ fn copy(mounted: &Mounted, entry: &FileEntry, path: &str, stream: &str, folder: 
 fn safe_path(mounted: &Mounted, path: &str, stream: &str, entry: &FileEntry) -> PathBuf {
     let label =
         mounted.letter.map(String::from).or_else(|| mounted.label.clone()).unwrap_or_else(|| "files".to_owned());
-    let mut place = PathBuf::from(safe_name(&format!("{label}:")));
+    // A shadow copy lies beside the drives, not among them: read as evidence again, the folder shows the live volume.
+    let label = mounted.snapshot.map_or_else(|| format!("{label}:"), |number| format!("{label}-vss{number}"));
+    let mut place = PathBuf::from(safe_name(&label));
     let mut parts: Vec<&str> = path.split('\\').filter(|p| !p.is_empty()).collect();
     let last = parts.pop().unwrap_or("root");
     place.extend(parts.into_iter().map(safe_name));

@@ -8,17 +8,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::evidence::Evidence;
 use super::extract::{Extraction, RunError, extract};
 use super::progress::Progress;
-use crate::artifacts::Limits;
+use crate::artifacts::{Limits, OPTIONAL};
 use crate::export::{Context, Format, exporter};
 use crate::filesystem::glob::{Pattern, folded};
-use crate::model::{Event, Sink, Timestamp};
+use crate::model::{Event, Sink, Timestamp, Value};
 
 /// Which events are wanted.
 #[derive(Clone, Debug, Default)]
 pub struct Selection {
-    /// Names of artifacts; empty means all.
+    /// Names of artifacts; empty means all but those in [`OPTIONAL`], `all` means those too.
     pub artifacts: Vec<String>,
-    /// Patterns of paths (`C:\Users\**`, `**\*.evtx`); empty means all. A pattern without a drive fits every drive.
+    /// Patterns of paths (`C:\Users\**`, `**\*.evtx`) of the evidence or of the file that an event is about; empty means
+    /// all. A pattern without a drive fits every drive.
     pub paths: Vec<String>,
     /// Earliest instant, inclusive. With a bound, undated events are left out.
     pub from: Option<Timestamp>,
@@ -28,7 +29,8 @@ pub struct Selection {
 
 impl Selection {
     pub(super) fn wants(&self, artifact: &str) -> bool {
-        self.artifacts.is_empty() || self.artifacts.iter().any(|a| a == artifact)
+        let named = self.artifacts.iter().any(|a| a == artifact || a == "all");
+        named || (self.artifacts.is_empty() && !OPTIONAL.contains(&artifact))
     }
 
     pub(super) fn wants_path(&self, path: &str) -> bool {
@@ -43,12 +45,14 @@ impl Selection {
         self.paths.is_empty() || self.paths.iter().any(fits)
     }
 
-    /// True if the event lies between the bounds.
-    pub fn wants_time(&self, event: &Event) -> bool {
-        match event.time {
+    /// True if the event lies between the bounds, and its evidence, or the file that it is about, at one of the paths.
+    pub fn wants_event(&self, event: &Event) -> bool {
+        let in_time = match event.time {
             None => self.from.is_none() && self.to.is_none(),
             Some(time) => self.from.is_none_or(|from| time >= from) && self.to.is_none_or(|to| time < to),
-        }
+        };
+        let about = || event.values.get("path").and_then(Value::as_text).is_some_and(|path| self.wants_path(path));
+        in_time && (self.paths.is_empty() || self.wants_path(&event.origin.locator.path) || about())
     }
 }
 
@@ -107,7 +111,7 @@ pub fn stream(
     for event in extraction.timeline.events()? {
         options.check()?;
         let event = event?;
-        if options.selection.wants_time(&event) {
+        if options.selection.wants_event(&event) {
             sink.event(event);
         }
     }
@@ -149,7 +153,7 @@ pub fn write_timeline(
             options.check()?;
             progress.advance(STEP);
         }
-        if options.selection.wants_time(&event) {
+        if options.selection.wants_event(&event) {
             let counter = if exporter.event(&event, out)? { &mut written.rows } else { &mut written.left_out };
             *counter = counter.saturating_add(1);
         }
@@ -161,5 +165,18 @@ pub fn write_timeline(
 impl From<io::Error> for RunError {
     fn from(error: io::Error) -> Self {
         Self::Output(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn optional_artifacts_are_read_when_named_alone() {
+        let all = Selection::default();
+        assert!(all.wants("run_keys") && !all.wants("registry_keys"));
+        let named = Selection { artifacts: vec!["registry_keys".to_owned()], ..Selection::default() };
+        assert!(named.wants("registry_keys") && !named.wants("run_keys"));
     }
 }

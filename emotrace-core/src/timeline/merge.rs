@@ -35,7 +35,7 @@ pub(super) fn reduce(mut runs: Vec<PathBuf>, dir: &Path) -> io::Result<Vec<PathB
 }
 
 /// Reads entries of several runs in the order of their keys.
-struct Entries {
+pub(super) struct Entries {
     readers: Vec<BufReader<File>>,
     /// The next entry of each run that has one.
     heads: BinaryHeap<Reverse<(Key, usize)>>,
@@ -44,7 +44,7 @@ struct Entries {
 
 impl Entries {
     #[expect(clippy::disallowed_methods, reason = "our own temporary runs, not evidence")]
-    fn open(runs: &[PathBuf]) -> io::Result<Self> {
+    pub(super) fn open(runs: &[PathBuf]) -> io::Result<Self> {
         let readers: Vec<_> = runs
             .iter()
             .map(|run| File::open(run).map(|file| BufReader::with_capacity(1 << 16, file)))
@@ -74,7 +74,7 @@ impl Entries {
         Ok(())
     }
 
-    fn next(&mut self) -> io::Result<Option<(Key, Vec<u8>)>> {
+    pub(super) fn next(&mut self) -> io::Result<Option<(Key, Vec<u8>)>> {
         let Some(Reverse((key, run))) = self.heads.pop() else { return Ok(None) };
         let body = std::mem::take(&mut self.bodies[run]);
         self.fill(run)?;
@@ -138,6 +138,7 @@ mod tests {
             origin: Origin {
                 locator: Arc::new(Locator { image: "i".to_owned(), path: format!("\\{n}"), ..Locator::default() }),
                 offset: Some(n),
+                also_in: Vec::new(),
             },
         }
     }

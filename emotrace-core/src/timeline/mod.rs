@@ -3,6 +3,7 @@
 //! The order is total: by time (undated events last), then by the artifact's place in the catalogue, then by input, then
 //! by the record's place in its input. It does not depend on which worker met an event when.
 
+mod fold;
 mod merge;
 mod spill;
 

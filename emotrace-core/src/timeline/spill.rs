@@ -3,6 +3,7 @@
 //! A run is a sequence of entries: key (20 bytes, big-endian, so that bytes sort like keys), length of the body (4 bytes,
 //! big-endian), body (the event, in postcard's encoding). Runs are temporary and never outlive the process's version.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
@@ -11,6 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 
+use super::fold;
 use super::merge::{self, Merge};
 use crate::model::{Event, Locator, Meaning, Origin, ParseIssue, Schema, Sink, State, Timestamp, Value, Values};
 
@@ -41,13 +43,24 @@ impl Key {
         Self(bytes)
     }
 
+    /// True if both events are of one artifact at one instant.
+    pub(super) fn same_instant(&self, other: &Self) -> bool {
+        self.0[..12] == other.0[..12]
+    }
+
+    /// The job that gave the event.
+    pub(super) fn job(&self) -> Job {
+        let number = |at: usize| u32::from_be_bytes([self.0[at], self.0[at + 1], self.0[at + 2], self.0[at + 3]]);
+        Job { artifact: number(8), input: number(12) }
+    }
+
     pub(super) const fn as_bytes(&self) -> &[u8; KEY_LEN] {
         &self.0
     }
 }
 
 /// One piece of work: an artifact and one of its inputs, both by their place in the plan.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Job {
     /// Place of the artifact in the catalogue.
     pub artifact: u32,
@@ -57,7 +70,7 @@ pub struct Job {
 
 /// An event as it lies in a run: what is `&'static` in memory is a place in the schema here.
 #[derive(Serialize, Deserialize)]
-struct Stored {
+pub(super) struct Stored {
     time: Option<Timestamp>,
     meaning: Meaning,
     artifact: u16,
@@ -65,8 +78,20 @@ struct Stored {
     values: Vec<(u16, Value)>,
     user: Option<String>,
     state: State,
-    locator: Locator,
+    pub(super) locator: Locator,
     offset: Option<u64>,
+    pub(super) also_in: Vec<u32>,
+}
+
+impl Stored {
+    /// All that the event says, without the shadow copy and the offset that it was found at.
+    pub(super) fn content(&mut self) -> io::Result<Vec<u8>> {
+        let (snapshot, offset) = (self.locator.snapshot.take(), self.offset.take());
+        let also_in = std::mem::take(&mut self.also_in);
+        let bytes = postcard::to_allocvec(self).map_err(io::Error::other);
+        (self.locator.snapshot, self.offset, self.also_in) = (snapshot, offset, also_in);
+        bytes
+    }
 }
 
 /// The same for writing, without copying.
@@ -81,6 +106,7 @@ struct StoredRef<'a> {
     state: State,
     locator: &'a Locator,
     offset: Option<u64>,
+    also_in: &'a [u32],
 }
 
 /// Collects the runs of all workers.
@@ -100,6 +126,8 @@ struct Shared {
 struct Collected {
     runs: Vec<PathBuf>,
     events: u64,
+    /// Jobs that gave events of shadow copies.
+    snapshots: HashSet<Job>,
     issues: Vec<(Job, u32, ParseIssue)>,
     first_error: Option<io::Error>,
 }
@@ -131,6 +159,7 @@ impl TimelineBuilder {
         Worker {
             shared: Arc::clone(&self.shared),
             job: Job::default(),
+            snapshot: None,
             ordinal: 0,
             issue_ordinal: 0,
             bytes: Vec::new(),
@@ -149,9 +178,15 @@ impl TimelineBuilder {
         }
         let mut issues = collected.issues;
         issues.sort_by_key(|(job, ordinal, _)| (*job, *ordinal));
-        let runs = merge::reduce(collected.runs, self.shared.dir.path())?;
+        let dir = self.shared.dir.path();
+        let mut runs = merge::reduce(collected.runs, dir)?;
+        let mut events = collected.events;
+        if !collected.snapshots.is_empty() {
+            let (folded, count) = fold::fold(&runs, dir, &collected.snapshots)?;
+            (runs, events) = (vec![folded], count);
+        }
         Ok(Timeline {
-            events: collected.events,
+            events,
             issues: issues.into_iter().map(|(_, _, issue)| issue).collect(),
             runs,
             shared: self.shared,
@@ -198,6 +233,8 @@ impl Timeline {
 pub struct Worker {
     shared: Arc<Shared>,
     job: Job,
+    /// The last job that is known to give events of a shadow copy.
+    snapshot: Option<Job>,
     ordinal: u32,
     issue_ordinal: u32,
     bytes: Vec<u8>,
@@ -232,7 +269,12 @@ impl Worker {
             state: event.state,
             locator: &event.origin.locator,
             offset: event.origin.offset,
+            also_in: &event.origin.also_in,
         };
+        if event.origin.locator.snapshot.is_some() && self.snapshot != Some(self.job) {
+            self.snapshot = Some(self.job);
+            self.shared.collected().snapshots.insert(self.job);
+        }
         let start = self.bytes.len();
         match postcard::to_extend(&stored, std::mem::take(&mut self.bytes)) {
             Ok(bytes) => self.bytes = bytes,
@@ -333,6 +375,6 @@ pub(super) fn decode(body: &[u8], schema: &Schema) -> io::Result<Event> {
         values,
         user: stored.user,
         state: stored.state,
-        origin: Origin { locator: Arc::new(stored.locator), offset: stored.offset },
+        origin: Origin { locator: Arc::new(stored.locator), offset: stored.offset, also_in: stored.also_in },
     })
 }

@@ -21,6 +21,7 @@ mod content;
 mod gpt;
 mod mbr;
 mod scan;
+pub mod vss;
 
 use serde::Serialize;
 

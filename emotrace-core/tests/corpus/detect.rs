@@ -71,7 +71,7 @@ fn event(json: &serde_json::Value, locator: &Arc<Locator>) -> Event {
         values,
         user: None,
         state: State::Live,
-        origin: Origin { locator: Arc::clone(locator), offset: None },
+        origin: Origin { locator: Arc::clone(locator), offset: None, also_in: Vec::new() },
     }
 }
 

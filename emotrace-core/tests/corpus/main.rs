@@ -5,6 +5,7 @@
 
 mod detect;
 mod evtx;
+mod execution;
 mod jump_lists;
 mod lnk;
 mod ntfs;
@@ -13,8 +14,10 @@ mod prefetch;
 mod recycle_bin;
 mod regf;
 mod registry;
+mod scheduled_tasks;
 mod source;
 mod usn_journal;
+mod vss;
 
 use std::path::{Path, PathBuf};
 
@@ -28,6 +31,7 @@ type Case = (&'static str, fn(&Path));
 const CASES: &[&[Case]] = &[
     detect::CASES,
     evtx::CASES,
+    execution::CASES,
     jump_lists::CASES,
     lnk::CASES,
     ntfs::CASES,
@@ -36,8 +40,10 @@ const CASES: &[&[Case]] = &[
     recycle_bin::CASES,
     regf::CASES,
     registry::CASES,
+    scheduled_tasks::CASES,
     source::CASES,
     usn_journal::CASES,
+    vss::CASES,
 ];
 
 fn corpus() -> Option<PathBuf> {

@@ -2,19 +2,20 @@
 //!
 //! The records are read by [`evtx`]; what they mean is the provider's business. All that a record holds goes into one kind of
 //! event with an open map, so that a rule on any event id needs no code. `summary` says the event in one sentence for
-//! those that matter most in an investigation ([`texts`]), and names the first values for all others.
+//! those that matter most in an investigation (table `texts`), and names the first values for all others.
 //!
 //! A large log is read in parts: [`parts`] cuts it, [`parse_part`] reads one part, and the parts of one log can be read
 //! at the same time.
 
 mod texts;
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use super::{Artifact, ArtifactError, Completion, FileInput, Out, Reads, Record};
 use crate::bytes::{FormatError, ReadAt, read_up_to};
 use crate::formats::evtx::{self, CHUNK_SIZE, EvtxFile, EvtxRecord};
-use crate::model::{Descriptor, Field, Host, Kind, Loss, Meaning, State, Value};
+use crate::model::{Descriptor, Field, Host, Kind, Loss, Meaning, State, Value, Values};
 
 /// Event logs.
 pub(super) static ARTIFACT: Artifact = Artifact {
@@ -36,15 +37,16 @@ pub(super) static ARTIFACT: Artifact = Artifact {
         "https://github.com/libyal/libevtx/blob/main/documentation/Windows%20XML%20Event%20Log%20(EVTX).asciidoc",
     ],
     emits: &[&RECORD],
-    reads: Reads::Files {
+    reads: Reads::Parts {
         paths: &[r"\Windows\System32\winevt\Logs\*.evtx", r"**\*.evtx"],
         recognise: evtx::recognise,
+        parts,
         parse,
     },
 };
 
 /// One record.
-pub static RECORD: Descriptor = Descriptor {
+static RECORD: Descriptor = Descriptor {
     name: "windows:evtx:record",
     doc: "A provider logged an event at that time",
     message: "{summary}",
@@ -88,7 +90,7 @@ pub static RECORD: Descriptor = Descriptor {
 
 /// Cuts a log into parts of 64 chunks (4 MiB) that may be read in any order and at the same time. A log without a file
 /// header is one part, for each reading of it begins with a search for its chunks.
-pub fn parts(data: &dyn ReadAt) -> Vec<Range<u64>> {
+fn parts(data: &dyn ReadAt) -> Vec<Range<u64>> {
     const CHUNKS: u64 = 64;
     let mut start = [0; 8];
     let signed = read_up_to(data, 0, &mut start).is_ok_and(|n| n == start.len() && evtx::has_file_header(&start));
@@ -105,7 +107,7 @@ pub fn parts(data: &dyn ReadAt) -> Vec<Range<u64>> {
 ///
 /// # Errors
 /// When the file can't be read.
-pub fn parse_part(
+fn parse(
     input: &FileInput<'_>,
     chunks: Range<u64>,
     host: &Host,
@@ -135,53 +137,42 @@ pub fn parse_part(
     Ok(completion)
 }
 
-fn parse(input: &FileInput<'_>, host: &Host, out: &mut Out<'_>) -> Result<Completion, ArtifactError> {
-    parse_part(input, 0..u64::MAX, host, out)
-}
-
 fn event(record: EvtxRecord, host: &Host) -> Record {
-    let summary = summary(&record);
     let time = record.time_created.or(record.written);
     let user = record.user_sid.as_deref().map(|sid| host.account(sid));
     let record_id = record.record_id;
-    let mut event = Record::new(&RECORD)
-        .at(record.offset)
-        .time(Meaning::LOGGED, time)
-        .user(user)
-        .set("summary", summary)
-        .set_some("event_id", record.event_id)
-        .set_some("qualifiers", record.qualifiers)
-        .set_some("provider", record.provider)
-        .set_some("provider_guid", record.provider_guid)
-        .set_some("event_source_name", record.event_source_name)
-        .set_some("channel", record.channel)
-        .set_some("computer", record.computer)
-        .set_some("level", record.level)
-        .set_some("level_name", record.level.and_then(level_name))
-        .set_some("task", record.task)
-        .set_some("opcode", record.opcode)
-        .set_some("keywords", record.keywords)
-        .set_some("version", record.version)
-        .set("record_id", record_id)
-        .set_some("event_record_id", record.event_record_id.filter(|id| *id != record_id))
-        .set_some("user_sid", record.user_sid)
-        .set_some("process_id", record.process_id)
-        .set_some("thread_id", record.thread_id)
-        .set_some("activity_id", record.activity_id)
-        .set_some("related_activity_id", record.related_activity_id)
-        .set_some("written", record.written.filter(|written| Some(*written) != time))
-        .set_some("data", record.data.filter(has_entries))
-        .set_some("data_name", record.data_name)
-        .set_some("user_data", record.user_data.filter(has_entries))
-        .set_some("user_data_name", record.user_data_name)
-        .set_some("rest", record.rest.filter(has_entries));
-    if record.recovered {
-        event = event.set("recovered", true).state(State::Slack);
-    }
-    if record.damaged {
-        event = event.set("damaged", true);
-    }
-    event
+    let mut values = Values::with_capacity(RECORD.fields.len());
+    values.push("summary", Some(summary(&record)));
+    values.push("event_id", record.event_id);
+    values.push("qualifiers", record.qualifiers);
+    values.push("provider", record.provider);
+    values.push("provider_guid", record.provider_guid);
+    values.push("event_source_name", record.event_source_name);
+    values.push("channel", record.channel);
+    values.push("computer", record.computer);
+    values.push("level", record.level);
+    values.push("level_name", record.level.and_then(level_name));
+    values.push("task", record.task);
+    values.push("opcode", record.opcode);
+    values.push("keywords", record.keywords);
+    values.push("version", record.version);
+    values.push("record_id", Some(record_id));
+    values.push("event_record_id", record.event_record_id.filter(|id| *id != record_id));
+    values.push("user_sid", record.user_sid);
+    values.push("process_id", record.process_id);
+    values.push("thread_id", record.thread_id);
+    values.push("activity_id", record.activity_id);
+    values.push("related_activity_id", record.related_activity_id);
+    values.push("written", record.written.filter(|written| Some(*written) != time));
+    values.push("data", record.data.filter(has_entries));
+    values.push("data_name", record.data_name);
+    values.push("user_data", record.user_data.filter(has_entries));
+    values.push("user_data_name", record.user_data_name);
+    values.push("rest", record.rest.filter(has_entries));
+    values.push("recovered", record.recovered.then_some(true));
+    values.push("damaged", record.damaged.then_some(true));
+    let event = Record::new(&RECORD).at(record.offset).time(Meaning::LOGGED, time).user(user).values(values);
+    if record.recovered { event.state(State::Slack) } else { event }
 }
 
 fn has_entries(value: &Value) -> bool {
@@ -247,8 +238,7 @@ fn fill(template: &str, record: &EvtxRecord) -> Filled {
             if !part.missing {
                 filled.text.push_str(&part.text);
             }
-        } else if let Some(value) = value_of(inner, record) {
-            filled.text.push_str(&value);
+        } else if push_named(&mut filled.text, inner, record) {
             filled.found = true;
         } else {
             filled.text.push('?');
@@ -259,34 +249,47 @@ fn fill(template: &str, record: &EvtxRecord) -> Filled {
     filled
 }
 
-/// The value that a template names: `Name`, `0`, `Name|0`, `Name:logon`.
-fn value_of(named: &str, record: &EvtxRecord) -> Option<String> {
+/// Adds the value that a template names: `Name`, `0`, `Name|0`, `Name:logon`. False if there is none.
+fn push_named(text: &mut String, named: &str, record: &EvtxRecord) -> bool {
     let (names, codes) = match named.split_once(':') {
         Some((names, "logon")) => (names, Some(texts::LOGON_TYPES)),
         Some((names, _)) => (names, Some(texts::STATUS)),
         None => (named, None),
     };
-    let value = names.split('|').find_map(|name| {
-        let maps = [record.data.as_ref(), record.user_data.as_ref()];
+    let start = text.len();
+    let found = names.split('|').any(|name| {
         let unnamed = record.data.as_ref().and_then(|data| data.get("Data"));
         let value = match (name.parse::<usize>(), unnamed) {
             (Ok(index), Some(Value::List(items))) => items.get(index),
-            _ => maps.into_iter().flatten().find_map(|map| map.get(name)),
+            _ => [&record.data, &record.user_data].into_iter().flatten().find_map(|map| map.get(name)),
         };
-        value.map(one_line).filter(|text| !text.is_empty() && text != "-")
-    })?;
-    let known = codes.and_then(|codes| codes.iter().find(|(code, _)| value.eq_ignore_ascii_case(code)));
-    Some(known.map_or(value, |(_, words)| (*words).to_owned()))
+        value.is_some_and(|value| push_line(text, value))
+    });
+    if let (Some(codes), Some(value)) = (codes, text.get(start..))
+        && let Some((_, words)) = codes.iter().find(|(code, _)| value.eq_ignore_ascii_case(code))
+    {
+        text.truncate(start);
+        text.push_str(words);
+    }
+    found
 }
 
-/// A value as one line of bounded length.
-fn one_line(value: &Value) -> String {
-    let text = match value {
-        Value::Text(text) => std::borrow::Cow::Borrowed(text.as_str()),
-        value => std::borrow::Cow::Owned(value.to_string()),
+/// Adds a value as one line of bounded length. False, and nothing added, for one that is empty or `-`.
+fn push_line(line: &mut String, value: &Value) -> bool {
+    let shown = match value {
+        Value::Text(text) => Cow::Borrowed(text.as_str()),
+        Value::Null => return false,
+        value => Cow::Owned(value.to_string()),
     };
-    let mut line = String::with_capacity(text.len().min(LONGEST_VALUE));
-    for (count, c) in text.trim().chars().enumerate() {
+    let text = shown.trim();
+    if text.is_empty() || text == "-" {
+        return false;
+    }
+    if text.len() <= LONGEST_VALUE && text.bytes().all(|b| b >= b' ' && b.is_ascii()) {
+        line.push_str(text);
+        return true;
+    }
+    for (count, c) in text.chars().enumerate() {
         if count == LONGEST_VALUE {
             line.push('…');
             break;
@@ -298,33 +301,44 @@ fn one_line(value: &Value) -> String {
             _ => line.push(' '),
         }
     }
-    line
+    true
 }
 
 /// `Provider 123 (Channel): A=1; B=2`.
 fn first_values(record: &EvtxRecord) -> String {
     const VALUES: usize = 4;
-    let mut text = record.provider.clone().unwrap_or_else(|| "Record of an unknown provider".to_owned());
+    let mut text = String::with_capacity(256);
+    text.push_str(record.provider.as_deref().unwrap_or("Record of an unknown provider"));
     if let Some(id) = record.event_id {
-        text.push_str(&format!(" {id}"));
+        text.push(' ');
+        text.push_str(&id.to_string());
     }
     if let Some(channel) = &record.channel {
-        text.push_str(&format!(" ({channel})"));
+        text.push_str(" (");
+        text.push_str(channel);
+        text.push(')');
     }
-    let maps = [record.data.as_ref(), record.user_data.as_ref(), record.rest.as_ref()];
+    let maps = [&record.data, &record.user_data, &record.rest];
     let entries = maps.into_iter().flatten().filter_map(|map| match map {
         Value::Map(entries) => Some(entries),
         _ => None,
     });
-    let mut separator = ": ";
-    for (name, value) in entries.flatten().filter(|(_, value)| !one_line(value).is_empty()).take(VALUES) {
-        text.push_str(separator);
-        separator = "; ";
+    let mut shown = 0usize;
+    for (name, value) in entries.flatten() {
+        let before = text.len();
+        text.push_str(if shown == 0 { ": " } else { "; " });
         if name != "Data" && !name.is_empty() {
             text.push_str(name);
             text.push('=');
         }
-        text.push_str(&one_line(value));
+        if push_line(&mut text, value) {
+            shown = shown.saturating_add(1);
+        } else {
+            text.truncate(before);
+        }
+        if shown == VALUES {
+            break;
+        }
     }
     text
 }
@@ -438,6 +452,6 @@ mod tests {
         let input = FileInput { locator: Arc::default(), data: &data, entry: None, limits: Default::default() };
         let mut sink = Collect::default();
         let mut out = Out::new(&mut sink, ARTIFACT.name, Arc::default(), State::Live);
-        assert_eq!(parse(&input, &Host::default(), &mut out).unwrap(), Completion::NotThisFormat);
+        assert_eq!(parse(&input, 0..u64::MAX, &Host::default(), &mut out).unwrap(), Completion::NotThisFormat);
     }
 }

@@ -373,7 +373,7 @@ mod tests {
             values,
             user: None,
             state: State::Live,
-            origin: Origin { locator: Arc::new(Locator::default()), offset: None },
+            origin: Origin { locator: Arc::new(Locator::default()), offset: None, also_in: Vec::new() },
         }
     }
 

@@ -6,6 +6,7 @@
 //! What is unusual is not read here ([`Stop::Unusual`]); the caller then has the record read by the crate.
 
 use std::collections::HashSet;
+use std::fmt::Write;
 use std::rc::Rc;
 
 use super::EvtxRecord;
@@ -249,7 +250,7 @@ impl<'c> Reader<'c> {
             return Ok(());
         }
         for (name, pieces) in &element.attributes {
-            let value = match self.pieces(pieces, instance)? {
+            let value = match self.text(pieces, instance)? {
                 Content::Nothing => continue,
                 Content::One(value) => value,
                 Content::Many(_) => return Err(Stop::Unusual),
@@ -435,6 +436,15 @@ impl<'c> Reader<'c> {
         Ok(())
     }
 
+    /// The value of an attribute.
+    fn text(&mut self, pieces: &[Piece], instance: &Instance<'c>) -> Result<Content, Stop> {
+        match pieces {
+            // Nearly all attributes are one value.
+            [piece] => self.piece(piece, instance),
+            pieces => self.pieces(pieces, instance),
+        }
+    }
+
     fn pieces_of(&mut self, element: &Element, instance: &Instance<'c>) -> Result<Content, Stop> {
         // Nearly all content is one value.
         if let [Node::Piece(piece)] = &*element.children {
@@ -616,7 +626,14 @@ fn array(kind: u8, bytes: &[u8]) -> Option<Vec<Value>> {
 
 /// As Event Viewer shows it: `0x1f4`.
 fn hex(n: u64) -> Value {
-    Value::Text(format!("{n:#x}"))
+    let digits = (u64::BITS.saturating_sub(n.leading_zeros())).div_ceil(4).max(1);
+    let mut text = String::with_capacity(18);
+    text.push_str("0x");
+    for place in (0..digits).rev() {
+        let digit = u32::try_from(n.checked_shr(place.saturating_mul(4)).unwrap_or_default() & 0xf).unwrap_or_default();
+        text.push(char::from_digit(digit, 16).unwrap_or_default());
+    }
+    Value::Text(text)
 }
 
 fn signed(n: i64) -> Value {
@@ -642,11 +659,13 @@ fn sid(bytes: &[u8]) -> Option<String> {
         return None;
     }
     let authority = u64::from_be_bytes([0, 0, a, b, c, d, e, f]);
-    let mut sid =
-        if authority < 1 << 32 { format!("S-{revision}-{authority}") } else { format!("S-{revision}-{authority:#x}") };
+    let mut sid = String::with_capacity(48);
+    sid.push_str("S-");
+    // Writing to a String can't fail.
+    let _ = write!(sid, "{revision}-");
+    let _ = if authority < 1 << 32 { write!(sid, "{authority}") } else { write!(sid, "{authority:#x}") };
     for sub in subs {
-        sid.push('-');
-        sid.push_str(&u32::from_le_bytes(*sub).to_string());
+        let _ = write!(sid, "-{}", u32::from_le_bytes(*sub));
     }
     Some(sid)
 }

@@ -13,9 +13,9 @@
 //! | record 24 | size − 28 | BinXml: as a rule one instance of a template, which is the template's offset and its values |
 //! | record size − 4 | 4 | size again |
 //!
-//! Chunks go one of two ways. A chunk in good order, whose records have the usual shape, is read by [`binxml`]: one typed
+//! Chunks go one of two ways. A chunk in good order, whose records have the usual shape, is read by `binxml`: one typed
 //! value per record, without a detour over JSON. Every other chunk is walked by the crate `evtx`, which finds the live
-//! records behind damaged ones; what [`binxml`] can't read is taken from the crate's JSON. Then records are carved out of
+//! records behind damaged ones; what `binxml` can't read is taken from the crate's JSON. Then records are carved out of
 //! what is left of the chunk. Logs without a file header, cut logs and chunks without a signature, which the crate
 //! refuses, are read as well.
 //!
@@ -1060,7 +1060,7 @@ mod tests {
     /// 9,000 times the same value of 20 KB would be 180 MB out of a chunk of 64 KB.
     #[test]
     fn a_value_placed_thousands_of_times_is_refused() {
-        let value = vec![b'A', 0].repeat(10_000);
+        let value = [b'A', 0].repeat(10_000);
         let mut binxml = with_template(&[0x0d, 0, 0, 0x01].repeat(9_000));
         binxml.extend(1u32.to_le_bytes());
         binxml.extend((value.len() as u16).to_le_bytes());
