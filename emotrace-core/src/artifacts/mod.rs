@@ -17,6 +17,7 @@ mod host;
 mod index_slack;
 mod jump_lists;
 mod lnk_files;
+mod ntfs_log;
 mod prefetch;
 mod recycle_bin;
 mod run_keys;
@@ -39,6 +40,7 @@ pub static ARTIFACTS: &[&Artifact] = &[
     &file_times::ARTIFACT,
     &index_slack::ARTIFACT,
     &usn_journal::ARTIFACT,
+    &ntfs_log::ARTIFACT,
     &recycle_bin::ARTIFACT,
     &zone_identifier::ARTIFACT,
     &event_log::ARTIFACT,
@@ -50,7 +52,7 @@ pub static ARTIFACTS: &[&Artifact] = &[
 ];
 
 /// Artifacts that are read only when they are asked for by name: they cost more than they tell on most evidence.
-pub const OPTIONAL: &[&str] = &["index_slack"];
+pub const OPTIONAL: &[&str] = &["index_slack", "ntfs_log"];
 
 /// The artifact of that name.
 pub fn by_name(name: &str) -> Option<&'static Artifact> {

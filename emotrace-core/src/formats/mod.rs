@@ -18,6 +18,7 @@ mod huffman;
 pub mod index;
 pub mod jump_list;
 pub mod lnk;
+pub mod log_file;
 pub mod lznt1;
 pub mod lzx;
 pub mod mam;
