@@ -37,6 +37,7 @@ mod mounted_devices;
 mod mru;
 mod mui_cache;
 mod network_profiles;
+mod ntfs_log;
 mod office_addins;
 mod office_mru;
 mod office_security;
@@ -137,6 +138,7 @@ pub static ARTIFACTS: &[&Artifact] = &[
     &firewall_rules::ARTIFACT,
     &proxy_settings::ARTIFACT,
     &recording_state::ARTIFACT,
+    &ntfs_log::ARTIFACT,
 ];
 
 /// Artifacts of the registry whose rows each speak of one value. They are given the deleted values of live keys as well;

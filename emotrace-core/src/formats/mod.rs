@@ -19,6 +19,7 @@ pub mod index;
 pub mod job;
 pub mod jump_list;
 pub mod lnk;
+pub mod log_file;
 pub mod lznt1;
 pub mod lzx;
 pub mod mam;

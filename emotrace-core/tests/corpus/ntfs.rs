@@ -9,6 +9,7 @@ use emotrace_core::bytes::{ReadAt, Window, read_up_to};
 use emotrace_core::filesystem::FileSystem;
 use emotrace_core::filesystem::ntfs::NtfsVolume;
 use emotrace_core::formats::index::{IndexRoot, Node};
+use emotrace_core::formats::log_file::LogFile;
 use emotrace_core::formats::mft::{FileNameAttribute, Record, attribute_type};
 use emotrace_core::formats::ntfs_boot::BootSector;
 use emotrace_core::formats::ntfs_crate::Witness;
@@ -26,6 +27,7 @@ pub(crate) const CASES: &[super::Case] = &[
     ("ntfs::records_of_4096_bytes", large_records),
     ("ntfs::torn_record", torn_record),
     ("ntfs::index_slack", index_slack),
+    ("ntfs::log_file", log_file),
     ("ntfs::index_slack_of_volumes", index_slack_of_volumes),
 ];
 
@@ -352,4 +354,38 @@ fn index_slack_of_volumes(corpus: &Path) {
     assert!(found.iter().all(|n| n.name.path.starts_with(r"\Large Directory\Directory ")));
     let unchanged = Image::gz(&corpus.join("images/msuhanov/ntfs-si-vs-fn.raw.gz")).open(128 * 512);
     assert_eq!(names(&unchanged), []);
+}
+
+/// Each MFT record holds the LSN of the last change that was logged for it: that change must name this record. Counts of changes
+/// come from a reader of its own.
+fn log_file(corpus: &Path) {
+    let path = corpus.join("images/SampleTinyNtfsVolume.zip");
+    let volume = Image::zip(&path, "partition.dd").open(0);
+    let bytes = content(&volume, &volume.lookup(r"\$LogFile").unwrap(), "");
+    let log = LogFile::open(&bytes).unwrap();
+    assert_eq!((log.version, log.current_lsn), ((1, 1), 0x10_5fb1));
+    let places = log.places(&mut |error| panic!("{error}"));
+    assert_eq!((places.len(), places.iter().filter(|place| place.slack).count()), (796, 26));
+    let changes: Vec<_> = places.iter().filter_map(|place| log.change(place).unwrap()).collect();
+    let count = |redo: u16| changes.iter().filter(|change| change.redo == redo).count();
+    assert_eq!([2, 3, 5, 6, 7, 0xc, 0xd, 0xe, 0xf].map(count), [269, 3, 27, 17, 61, 27, 0, 17, 4]);
+    let mft = content(&volume, &volume.lookup(r"\$MFT").unwrap(), "");
+    let mut agreed = 0;
+    for (number, bytes) in (0u64..).zip(mft.chunks_exact(1024)) {
+        let mut bytes = bytes.to_vec();
+        let Ok(record) = Record::parse(&mut bytes, 0) else { continue };
+        if let Some(change) = changes.iter().find(|change| change.lsn == record.header.lsn) {
+            assert_eq!(change.mft_record(512, 1024), Some(number), "LSN {:#x}", change.lsn);
+            agreed += 1;
+        }
+    }
+    assert_eq!(agreed, 251);
+
+    // Windows 7 and Windows 10 (version 2.0). Counted without the copies of pages, which may add the newest records.
+    for (name, version, records) in [("7", (1, 1), 777), ("10", (2, 0), 323), ("10_large", (2, 0), 403)] {
+        let bytes = std::fs::read(corpus.join(format!("mft/dfir_ntfs/LogFile_{name}.bin"))).unwrap();
+        let log = LogFile::open(&bytes).unwrap();
+        let found = log.places(&mut |_| ()).len();
+        assert!(log.version == version && found >= records, "{name}: {found}");
+    }
 }
