@@ -21,7 +21,8 @@ pub(crate) struct Arguments {
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 done · 1 failed · 2 wrong usage · 3 done, but part of the evidence could not be read · \
-4 verify: a hash differs · 5 verify: no hash stored · 130 stopped";
+4 verify: a hash differs · 5 verify: no hash stored · 130 stopped. `emocheck` answers like EmoCheck: \
+0 not infected · 1 infected · 2 no answer";
 
 const LONG_HELP: &str = "\
 Examples:
@@ -31,7 +32,11 @@ Examples:
   emotrace info case.E01                       what the image holds, and the host
   emotrace verify case.E01                     hashes, compared with the stored ones
   emotrace ls case.E01 'C:/Users'              a folder of the image
+  emotrace cat case.E01 'C:/Users/a/x.exe:Zone.Identifier' > zone.txt
+                                               one stream of one file
   emotrace extract case.E01 -o files           all artifact files, with a SHA-256 manifest
+  emotrace emocheck case.E01                   EmoCheck's five scanners, offline
+  emotrace rules list                          what is looked for
   emotrace explain prefetch                    what an artifact proves and what it does not
 
 Exit codes:
@@ -41,11 +46,16 @@ Exit codes:
   3    done, but part of the evidence could not be read; the issues say which (verify: incomplete)
   4    verify: a stored hash differs from the content
   5    verify: the image stores no hash
-  130  stopped by Ctrl-C; no output is left that looks whole";
+  130  stopped by Ctrl-C; no output is left that looks whole
+
+`emotrace emocheck` answers with the exit codes of EmoCheck instead:
+  0    not infected, as far as its five scanners tell
+  1    infected
+  2    no answer: wrong usage, or the evidence could not be read";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Read everything into a case folder: timeline, issues, coverage and a manifest with hashes
+    /// Read and judge everything into a case folder: timeline, findings, verdict, report, and a manifest with hashes
     Analyze(Analyze),
     /// Write one ordered timeline to stdout or a file
     Timeline(Timeline),
@@ -55,8 +65,15 @@ pub(crate) enum Command {
     Verify(Verify),
     /// List files of the evidence, live and deleted
     Ls(Ls),
+    /// Write one file, or one of its streams, to stdout, byte for byte
+    Cat(Cat),
     /// Copy files out of the evidence, byte for byte, with a SHA-256 manifest
     Extract(Extract),
+    /// EmoCheck's five scanners on a dead disk; exit code 1 means infected, 0 not, 2 no answer
+    Emocheck(Emocheck),
+    /// List, check, explain or test detection rules
+    #[command(subcommand)]
+    Rules(Rules),
     /// Say what an artifact is, what it proves and what it does not
     Explain(Explain),
     /// Write a completion script for a shell to stdout
@@ -106,7 +123,8 @@ pub(crate) struct Selecting {
     /// Only events before this time
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub(crate) to: Option<Timestamp>,
-    /// Only these artifacts (repeatable; `emotrace explain` lists them)
+    /// Only these artifacts (repeatable; `emotrace explain` lists them); `all` means every one, also those that are read
+    /// only when they are asked for
     #[arg(long = "artifact", short, value_name = "NAME", value_delimiter = ',', value_parser = artifact)]
     pub(crate) artifacts: Vec<String>,
     /// Only evidence at these paths (repeatable): `*` within a name, `**` for any folders, as in 'C:\Users\**'
@@ -137,10 +155,78 @@ pub(crate) struct Analyze {
     /// Also compute the image's MD5, SHA-1 and SHA-256 in the same run
     #[arg(long)]
     pub(crate) hash: bool,
+    /// Only read, without rules, verdict and report
+    #[arg(long)]
+    pub(crate) no_detect: bool,
+    #[command(flatten)]
+    pub(crate) detecting: Detecting,
     #[command(flatten)]
     pub(crate) selecting: Selecting,
     #[command(flatten)]
     pub(crate) running: Running,
+}
+
+/// How to judge.
+#[derive(Debug, Args)]
+pub(crate) struct Detecting {
+    /// Also use the Sigma rules (*.yml) of this folder or file (repeatable)
+    #[arg(id = "rules", long = "rules", value_name = "DIR")]
+    pub(crate) rules: Vec<PathBuf>,
+    /// Serial number of the system volume, 8 hex digits as `vol` shows it, instead of the boot sector's
+    #[arg(long, value_name = "SERIAL", value_parser = serial)]
+    pub(crate) serial: Option<u32>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Language {
+    /// English
+    En,
+    /// Japanese
+    Ja,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Emocheck {
+    #[command(flatten)]
+    pub(crate) evidence: Evidence,
+    /// As JSON, with EmoCheck's own keys and more
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Language of the text
+    #[arg(long, value_enum, default_value_t = Language::En)]
+    pub(crate) lang: Language,
+    /// Serial number of the system volume, 8 hex digits as `vol` shows it, instead of the boot sector's
+    #[arg(long, value_name = "SERIAL", value_parser = serial)]
+    pub(crate) serial: Option<u32>,
+    #[command(flatten)]
+    pub(crate) running: Running,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Rules {
+    /// Every rule: name, level, stage, status, title
+    List(RuleSources),
+    /// Read rules and say what is wrong with them
+    Check(RuleSources),
+    /// One rule in full
+    Explain {
+        /// Short name (EMO-PER-001), identifier, or a part of the title
+        name: String,
+        #[command(flatten)]
+        sources: RuleSources,
+    },
+    /// Run the examples that rules bring along
+    Test(RuleSources),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RuleSources {
+    /// Also the rules of this folder or file (repeatable)
+    #[arg(id = "rules", long = "rules", value_name = "DIR")]
+    pub(crate) rules: Vec<PathBuf>,
+    /// As JSON lines
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -207,6 +293,20 @@ pub(crate) struct Ls {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Cat {
+    /// Image or folder
+    #[arg(value_name = "EVIDENCE")]
+    pub(crate) evidence: PathBuf,
+    /// Place: [VOLUME/]PATH[:STREAM] or [VOLUME/]#RECORD-SEQUENCE[:STREAM], which also reads deleted records; VOLUME is
+    /// p1, p2 … or C:
+    #[arg(value_name = "PLACE")]
+    pub(crate) place: String,
+    /// More segments of the image
+    #[arg(long = "segment", value_name = "FILE")]
+    pub(crate) segments: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Extract {
     #[command(flatten)]
     pub(crate) evidence: Evidence,
@@ -244,6 +344,11 @@ fn time(text: &str) -> Result<Timestamp, String> {
         .ok_or_else(|| "write 2020-08-26, 2020-08-26T05:09:33Z or 2020-08-26T14:09:33+09:00".to_owned())
 }
 
+fn serial(text: &str) -> Result<u32, String> {
+    let digits = text.trim_start_matches("0x").replace('-', "");
+    u32::from_str_radix(&digits, 16).map_err(|_| "write 8 hex digits, 0C5D-7F3A or 0C5D7F3A".to_owned())
+}
+
 fn format(text: &str) -> Result<Format, String> {
     text.parse().map_err(|_| {
         let names: Vec<&str> = Format::ALL.iter().map(|(_, name)| *name).collect();
@@ -253,6 +358,7 @@ fn format(text: &str) -> Result<Format, String> {
 
 fn artifact(text: &str) -> Result<String, String> {
     match emotrace_core::artifacts::by_name(text) {
+        None if text == "all" => Ok(text.to_owned()),
         Some(artifact) => Ok(artifact.name.to_owned()),
         None => {
             let names: Vec<&str> = emotrace_core::artifacts::ARTIFACTS.iter().map(|a| a.name).collect();

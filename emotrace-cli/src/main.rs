@@ -21,7 +21,10 @@ fn main() -> ExitCode {
         Command::Info(options) => commands::info::run(&options),
         Command::Verify(options) => commands::verify::run(&options),
         Command::Ls(options) => commands::ls::run(&options),
+        Command::Cat(options) => commands::cat::run(&options),
         Command::Extract(options) => commands::extract::run(&options),
+        Command::Emocheck(options) => return commands::emocheck::run(&options),
+        Command::Rules(options) => commands::rules::run(&options),
         Command::Explain(options) => commands::explain::run(&options),
         Command::Completions(options) => commands::completions::run(&options),
     };

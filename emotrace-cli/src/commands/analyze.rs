@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::{check_output, new_folder, options, summary, tell_issues};
 use crate::args::Analyze;
-use crate::commands::{info, timeline, verify};
+use crate::commands::{info, judgement, timeline, verify};
 use crate::exit::{Exit, Failure};
 use crate::progress::display;
 
@@ -20,6 +20,8 @@ pub(crate) fn run(arguments: &Analyze) -> Result<Exit, Failure> {
     let folder = &arguments.output;
     check_output(folder, &arguments.evidence.paths)?;
     let options = options(&arguments.running, Some(&arguments.selecting));
+    // Malformed rules end a run before it begins.
+    let rules = if arguments.no_detect { None } else { Some(judgement::rules(&arguments.detecting.rules)?) };
     let mut evidence = Evidence::open(&arguments.evidence.paths)?;
     evidence.mount_snapshots(&arguments.selecting.vss)?;
     new_folder(folder)?;
@@ -47,6 +49,32 @@ pub(crate) fn run(arguments: &Analyze) -> Result<Exit, Failure> {
         }
         Ok(())
     })?);
+    let assessment = match arguments.no_detect {
+        true => None,
+        false => {
+            let (serial, rules) = (arguments.detecting.serial, rules.as_ref());
+            let judge = |rules| judgement::judge(&evidence, &extraction, rules, serial, &options, &*progress);
+            rules.map(judge).transpose()?
+        }
+    };
+    if let Some(assessment) = &assessment {
+        outputs.push(write_file(folder, "findings.jsonl", |out| {
+            for finding in &assessment.findings {
+                serde_json::to_writer(&mut *out, finding).map_err(io::Error::from)?;
+                out.write_all(b"\n")?;
+            }
+            Ok(())
+        })?);
+        outputs.push(write_file(folder, "verdict.json", |out| {
+            let verdict = json!({
+                "verdict": assessment.verdict,
+                "emocheck": assessment.emocheck,
+                "rules": assessment.rules,
+                "findings_left_out": assessment.left_out,
+            });
+            write_json(&verdict, out)
+        })?);
+    }
     outputs.push(write_file(folder, "coverage.json", |out| write_json(&json!(extraction.coverage), out))?);
     outputs.push(write_file(folder, "evidence.json", |out| write_json(&info::facts(&evidence), out))?);
     // What depends on the run and not on the evidence stands here alone.
@@ -69,6 +97,9 @@ pub(crate) fn run(arguments: &Analyze) -> Result<Exit, Failure> {
     drop(progress);
     if let Some(hashes) = &hashes {
         eprint!("{}", verify::text(hashes));
+    }
+    if let Some(assessment) = &assessment {
+        eprintln!("{}", judgement::screen(assessment, &extraction.hosts));
     }
     eprintln!("{}; written to {}", summary(&evidence, &extraction), folder.display());
     eprint!("{}", notes.concat());

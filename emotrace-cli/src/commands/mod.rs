@@ -1,11 +1,15 @@
 //! The commands. Each takes its arguments as typed, does its work and says how it ended.
 
 pub(crate) mod analyze;
+pub(crate) mod cat;
 pub(crate) mod completions;
+pub(crate) mod emocheck;
 pub(crate) mod explain;
 pub(crate) mod extract;
 pub(crate) mod info;
+pub(crate) mod judgement;
 pub(crate) mod ls;
+pub(crate) mod rules;
 pub(crate) mod timeline;
 pub(crate) mod verify;
 
@@ -16,7 +20,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use emotrace_core::export::escape::visible;
 use emotrace_core::model::{Loss, ParseIssue};
-use emotrace_core::pipeline::{Evidence, Extraction, Options, Selection};
+use emotrace_core::pipeline::{Address, Evidence, Extraction, Options, Selection, Vss};
 
 use crate::args::{Running, Selecting};
 use crate::exit::{Exit, Failure};
@@ -114,6 +118,19 @@ fn summary(evidence: &Evidence, extraction: &Extraction) -> String {
     };
     let issues = extraction.issues().count();
     format!("{} events, {issues} issues{image}", extraction.timeline.len())
+}
+
+/// Opens evidence and reads a place in it, as `ls` and `cat` take them.
+fn open_place(evidence: &Path, segments: &[PathBuf], place: &str) -> Result<(Evidence, Address), Failure> {
+    let mut paths = vec![evidence.to_owned()];
+    paths.extend(segments.iter().cloned());
+    let mut evidence = Evidence::open(&paths)?;
+    let labels: Vec<&str> = evidence.volumes.iter().filter_map(|v| v.label.as_deref()).collect();
+    let address = Address::parse(place, &labels).map_err(|error| Failure::Message(format!("{place}: {error}")))?;
+    if let Some(number) = address.snapshot {
+        evidence.mount_snapshots(&Vss::Only(vec![number]))?;
+    }
+    Ok((evidence, address))
 }
 
 /// Text for the terminal or a pipe.

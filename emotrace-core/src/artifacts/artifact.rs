@@ -8,7 +8,7 @@ use crate::bytes::{FormatError, ReadAt, read_up_to};
 use crate::formats::regf;
 use crate::model::{
     Descriptor, Event, FileEntry, FileReference, Host, Locator, Loss, Meaning, Origin, ParseIssue, ShadowCopy, Sink,
-    State, Timestamp, User, Value, Values,
+    SlackName, State, Timestamp, User, Value, Values,
 };
 
 /// One kind of evidence that a Windows volume holds.
@@ -207,6 +207,8 @@ pub trait VolumeView: Send + Sync {
     fn allocated_ranges(&self, _path: &str, _stream: &str) -> Option<Vec<(u64, u64)>> {
         None
     }
+    /// Gives the names in the slack of directories' indexes, or what could not be read there. The default knows none.
+    fn index_slack(&self, _give: &mut dyn FnMut(Result<SlackName, String>)) {}
     /// The volume's shadow copies, oldest first. The default knows none.
     fn shadow_copies(&self) -> &[ShadowCopy] {
         &[]

@@ -53,9 +53,32 @@ static TIMES: Descriptor = Descriptor {
         Field::new("reparse_tag", Kind::Text, "Tag of the reparse point, hexadecimal."),
         Field::new("reparse_target", Kind::Text, "Where a link or junction leads."),
         Field::new("security_id", Kind::Number, "Key of the file's access rights in $Secure."),
+        Field::new("owner_sid", Kind::Text, "SID of the file's owner, from $Secure."),
+        Field::new("owner", Kind::Text, "Name of that account, where the host's registry tells it."),
         Field::new("usn", Kind::Number, "Place of the file's newest record in the change journal."),
         Field::new("lsn", Kind::Number, "Place of the record's last change in $LogFile."),
         Field::new("orphan", Kind::Bool, "The folder that held it is gone."),
+        Field::new(
+            "recoverable",
+            Kind::Text,
+            "Of a deleted file, its content: resident (in the record), free (no cluster in use now), partly_reused, reused or \
+             unknown. Clusters that are free now may have been used in between.",
+        ),
+        Field::new("clusters_free", Kind::Number, "Clusters of a partly reused file that are free now."),
+        Field::new("clusters", Kind::Number, "All clusters of a partly reused file."),
+        Field::new(
+            "created_before_name",
+            Kind::Bool,
+            "$STANDARD_INFORMATION says that the file was created before its first long name was made ($FILE_NAME). Copying, \
+             moving between volumes, unpacking and installing do that too.",
+        ),
+        Field::new("created_before_name_seconds", Kind::Number, "Whole seconds between the two."),
+        Field::new(
+            "zero_subseconds",
+            Kind::List,
+            "Which times of $STANDARD_INFORMATION lie on a whole second: modified, accessed, changed, created. One in ten million \
+             does so by chance; archives, FAT volumes and programs that set times without fractions do.",
+        ),
         Field::new("bad_fixup", Kind::Bool, "The record was torn or damaged; values in it may be wrong."),
     ],
 };
@@ -81,14 +104,16 @@ static NAME_TIMES: Descriptor = Descriptor {
     ],
 };
 
-fn parse(input: &EntryInput<'_>, _host: &Host, out: &mut Out<'_>) -> Result<Completion, ArtifactError> {
+const TICKS_PER_SECOND: u64 = 10_000_000;
+
+fn parse(input: &EntryInput<'_>, host: &Host, out: &mut Out<'_>) -> Result<Completion, ArtifactError> {
     let entry = input.entry;
     if entry.reference.is_none() {
         // A copy in a folder: that the file was there is all it tells.
-        out.give(facts(input));
+        out.give(facts(input, host));
         return Ok(Completion::Complete);
     }
-    standard_information(input, out);
+    standard_information(input, host, out);
     for name in &entry.names {
         if dos_twin_of(entry, name).is_none() {
             file_name(input, name, out);
@@ -97,27 +122,48 @@ fn parse(input: &EntryInput<'_>, _host: &Host, out: &mut Out<'_>) -> Result<Comp
     Ok(Completion::Complete)
 }
 
-fn standard_information(input: &EntryInput<'_>, out: &mut Out<'_>) {
+fn standard_information(input: &EntryInput<'_>, host: &Host, out: &mut Out<'_>) {
     let entry = input.entry;
     // Without $STANDARD_INFORMATION there are no times of its kind; the names still give theirs.
     let Some(information) = &entry.standard_information else {
         if entry.names.is_empty() && !entry.streams.is_empty() {
-            out.give(facts(input));
+            out.give(facts(input, host));
         }
         return;
     };
-    let record = facts(input)
+    let record = facts(input, host)
         .set("attributes", attribute_names(information.attributes))
         .set_some("security_id", information.security_id)
         .set_some("usn", information.usn);
-    out.give(with_times(record, &information.times));
+    out.give(with_times(tampering(record, &information.times, entry.primary_name()), &information.times));
+}
+
+/// Facts about times that forging leaves behind, and much else does too.
+fn tampering(record: Record, times: &MacbTimes, name: Option<&FileName>) -> Record {
+    let made = name.and_then(|name| name.times.created);
+    let before = times.created.zip(made).filter(|(created, made)| created < made);
+    let seconds = before.map(|(created, made)| made.filetime().saturating_sub(created.filetime()) / TICKS_PER_SECOND);
+    let named = [
+        ("modified", times.modified),
+        ("accessed", times.accessed),
+        ("changed", times.changed),
+        ("created", times.created),
+    ];
+    let whole = named.iter().filter(|(_, time)| time.is_some_and(|time| time.subsecond_ticks() == 0));
+    let whole: Vec<Value> = whole.map(|(name, _)| (*name).into()).collect();
+    record
+        .set_some("created_before_name", before.map(|_| true))
+        .set_some("created_before_name_seconds", seconds)
+        .set_some("zero_subseconds", (!whole.is_empty()).then_some(whole))
 }
 
 /// What is known of the file beside its times.
-fn facts(input: &EntryInput<'_>) -> Record {
+fn facts(input: &EntryInput<'_>, host: &Host) -> Record {
     let entry = input.entry;
     let primary = entry.primary_name();
     let main = entry.main_stream();
+    let grade = entry.recoverable();
+    let account = entry.owner.as_deref().and_then(|sid| host.user_by_sid(sid));
     let links: Vec<Value> = entry
         .links()
         .filter(|link| primary.is_none_or(|p| p.path != link.path))
@@ -140,8 +186,13 @@ fn facts(input: &EntryInput<'_>) -> Record {
         .set_some("streams", some(streams))
         .set_some("reparse_tag", entry.reparse_tag.map(|tag| format!("{tag:#010x}")))
         .set_some("reparse_target", entry.reparse_target.as_deref())
+        .set_some("owner_sid", entry.owner.as_deref())
+        .set_some("owner", account.and_then(|user| user.name.as_deref()))
         .set_some("lsn", entry.lsn)
         .set_some("orphan", primary.filter(|n| n.orphan).map(|_| true))
+        .set_some("recoverable", grade.map(|grade| grade.name()))
+        .set_some("clusters_free", grade.and_then(|grade| grade.clusters()).map(|(free, _)| free))
+        .set_some("clusters", grade.and_then(|grade| grade.clusters()).map(|(_, total)| total))
         .set_some("bad_fixup", entry.bad_fixup.then_some(true))
         .at(entry.offset)
 }
@@ -178,7 +229,7 @@ fn path_of(input: &EntryInput<'_>, name: &FileName) -> String {
 }
 
 /// Each row shows all four times, beside the one that it stands at.
-fn with_times(record: Record, times: &MacbTimes) -> Record {
+pub(super) fn with_times(record: Record, times: &MacbTimes) -> Record {
     record
         .set_some("modified", times.modified)
         .set_some("accessed", times.accessed)
@@ -191,7 +242,7 @@ fn with_times(record: Record, times: &MacbTimes) -> Record {
 }
 
 /// File attributes by their names. Source: Microsoft, File Attribute Constants (winnt.h).
-fn attribute_names(bits: u32) -> Vec<Value> {
+pub(super) fn attribute_names(bits: u32) -> Vec<Value> {
     const NAMES: &[(u32, &str)] = &[
         (0x1, "readonly"),
         (0x2, "hidden"),
@@ -220,7 +271,9 @@ fn attribute_names(bits: u32) -> Vec<Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Collect, Event, FileReference, StandardInformation, State, StreamFacts, Timestamp};
+    use crate::model::{
+        Collect, Event, FileReference, Recoverability, StandardInformation, State, StreamFacts, Timestamp,
+    };
 
     fn at(ticks: u64) -> MacbTimes {
         let t = Some(Timestamp::from_filetime(ticks));
@@ -278,6 +331,34 @@ mod tests {
         let paths: Vec<_> = rows.iter().map(|e| e.origin.locator.path.as_str()).collect();
         assert_eq!(paths, [r"C:\dir\a", r"C:\dir\a", r"C:\dir\b"]);
         assert_eq!(rows[0].values.get("links").unwrap().to_string(), r"\dir\b");
+    }
+
+    #[test]
+    fn facts_about_forged_times() {
+        let second = 10_000_000;
+        let mut entry = FileEntry {
+            reference: Some(FileReference { record: 40, sequence: 1 }),
+            deleted: true,
+            standard_information: Some(StandardInformation { times: at(5 * second), ..Default::default() }),
+            names: vec![name("a", Namespace::Win32, 9 * second + 1)],
+            streams: vec![StreamFacts {
+                recoverable: Some(Recoverability::PartlyReused { free: 2, total: 3 }),
+                ..StreamFacts::default()
+            }],
+            owner: Some("S-1-5-18".into()),
+            ..FileEntry::default()
+        };
+        let text = |entry: &FileEntry, field: &str| events(entry)[0].values.get(field).map(ToString::to_string);
+        assert_eq!(text(&entry, "created_before_name_seconds").as_deref(), Some("4"));
+        assert_eq!(text(&entry, "zero_subseconds").as_deref(), Some("modified; accessed; changed; created"));
+        assert_eq!(text(&entry, "recoverable").as_deref(), Some("partly_reused"));
+        assert_eq!(text(&entry, "clusters_free").as_deref(), Some("2"));
+        assert_eq!((text(&entry, "owner_sid").as_deref(), text(&entry, "owner")), (Some("S-1-5-18"), None));
+        entry.standard_information = Some(StandardInformation { times: at(9 * second + 1), ..Default::default() });
+        entry.streams[0].recoverable = Some(Recoverability::Free);
+        for field in ["created_before_name", "created_before_name_seconds", "zero_subseconds", "clusters_free"] {
+            assert_eq!(text(&entry, field), None, "{field}");
+        }
     }
 
     /// A record without $STANDARD_INFORMATION gives its names and invents nothing.

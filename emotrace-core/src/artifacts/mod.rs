@@ -10,19 +10,47 @@
     )
 )]
 
+mod active_setup;
+mod amcache;
+mod app_compat_flags;
 mod artifact;
+mod bam;
+mod boot_execute;
+mod com_servers;
+mod defender_settings;
 mod event_log;
+mod explorer_values;
+mod feature_usage;
 mod file_times;
 mod host;
+mod image_options;
+mod index_slack;
+mod injected_dlls;
 mod jump_lists;
+mod key_values;
 mod lnk_files;
+mod logon_persistence;
+mod mru;
+mod mui_cache;
+mod office_addins;
+mod office_mru;
+mod office_security;
+mod pe_files;
 mod prefetch;
+mod recent_apps;
 mod recycle_bin;
+mod registry_keys;
 mod run_keys;
 mod scheduled_tasks;
 mod services;
 mod shadow_copies;
+mod shell_extensions;
 mod shell_link;
+mod shimcache;
+mod task_cache;
+mod tracing_keys;
+mod trust_records;
+mod user_assist;
 mod usn_journal;
 mod zone_identifier;
 
@@ -38,8 +66,8 @@ use crate::model::Schema;
 #[rustfmt::skip]
 pub static ARTIFACTS: &[&Artifact] = &[
     &file_times::ARTIFACT,
+    &index_slack::ARTIFACT,
     &usn_journal::ARTIFACT,
-    &shadow_copies::ARTIFACT,
     &recycle_bin::ARTIFACT,
     &zone_identifier::ARTIFACT,
     &event_log::ARTIFACT,
@@ -49,7 +77,36 @@ pub static ARTIFACTS: &[&Artifact] = &[
     &run_keys::ARTIFACT,
     &services::ARTIFACT,
     &scheduled_tasks::ARTIFACT,
+    &user_assist::ARTIFACT,
+    &shimcache::ARTIFACT,
+    &amcache::ARTIFACT,
+    &bam::ARTIFACT,
+    &app_compat_flags::ARTIFACT,
+    &mui_cache::ARTIFACT,
+    &recent_apps::ARTIFACT,
+    &feature_usage::ARTIFACT,
+    &tracing_keys::ARTIFACT,
+    &registry_keys::ARTIFACT,
+    &trust_records::ARTIFACT,
+    &office_mru::ARTIFACT,
+    &office_security::ARTIFACT,
+    &task_cache::ARTIFACT,
+    &defender_settings::ARTIFACT,
+    &logon_persistence::ARTIFACT,
+    &injected_dlls::ARTIFACT,
+    &image_options::ARTIFACT,
+    &boot_execute::ARTIFACT,
+    &active_setup::ARTIFACT,
+    &com_servers::ARTIFACT,
+    &shell_extensions::ARTIFACT,
+    &office_addins::ARTIFACT,
+    &shadow_copies::ARTIFACT,
+    &explorer_values::ARTIFACT,
+    &pe_files::ARTIFACT,
 ];
+
+/// Artifacts that are read only when they are asked for by name: they cost more than they tell on most evidence.
+pub const OPTIONAL: &[&str] = &["index_slack", "registry_keys"];
 
 /// The artifact of that name.
 pub fn by_name(name: &str) -> Option<&'static Artifact> {

@@ -35,6 +35,8 @@ pub struct VerdictPolicy {
     blocked_unless: Vec<Stage>,
     reached: Vec<(String, Vec<Stage>)>,
     window_gap: u64,
+    window_lead: u64,
+    window_without: Vec<Stage>,
     coverage: Vec<(String, f64, Vec<String>)>,
 }
 
@@ -198,6 +200,8 @@ impl VerdictPolicy {
             blocked_unless: r.stages(r.node("blocked")?.get("unless"))?,
             reached,
             window_gap: r.span(r.node("window_gap")?)?,
+            window_lead: r.span(r.node("window_lead")?)?,
+            window_without: r.stages(Some(r.node("window_without")?))?,
             coverage,
         })
     }
@@ -210,6 +214,8 @@ pub fn judge(findings: &[Finding], coverage: &Coverage, policy: &VerdictPolicy) 
     let mut points: Vec<Point> =
         findings.iter().enumerate().filter_map(|(i, f)| weigh(i, f, findings, policy)).collect();
     choose(&mut points, findings);
+    points
+        .sort_by(|a, b| b.counted.cmp(&a.counted).then(b.points.total_cmp(&a.points)).then(a.finding.cmp(&b.finding)));
     let stages = stage_scores(&points, policy);
     let bonuses = bonuses(&points, findings, policy);
     let sum: f64 = stages.iter().map(|s| s.score).sum::<f64>() + bonuses.iter().map(|b| b.points).sum::<f64>();
@@ -225,16 +231,13 @@ pub fn judge(findings: &[Finding], coverage: &Coverage, policy: &VerdictPolicy) 
                    without that the answer would have been more."
             .to_owned();
     }
-    points
-        .sort_by(|a, b| b.counted.cmp(&a.counted).then(b.points.total_cmp(&a.points)).then(a.finding.cmp(&b.finding)));
-    let strong: Vec<&Point> = points.iter().filter(|p| p.points > 0.0 && Some(p.class) >= policy.stage_class).collect();
     Verdict {
         conclusion,
         because,
         score,
         reached: reached(&strong, findings, policy),
         state: state(&strong, findings, blocked),
-        window: window(&strong, findings, policy),
+        window: window(&strong, &points, findings, policy),
         users: users(&strong, findings),
         stages,
         bonuses,
@@ -556,16 +559,24 @@ fn users(strong: &[&Point], findings: &[Finding]) -> Vec<String> {
         )
     };
     let named = strong.iter().flat_map(|p| &findings[p.finding].evidence).filter_map(|e| e.user.clone());
-    named.filter(|u| !machine(u)).collect::<BTreeSet<_>>().into_iter().collect()
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    for user in named.filter(|u| !machine(u)) {
+        *counts.entry(user).or_default() += 1;
+    }
+    let mut users: Vec<_> = counts.into_iter().collect();
+    users.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    users.into_iter().map(|(user, _)| user).collect()
 }
 
 /// See `window_gap` in `verdict.yaml`.
-fn window(strong: &[&Point], findings: &[Finding], policy: &VerdictPolicy) -> Option<Window> {
+fn window(strong: &[&Point], all: &[Point], findings: &[Finding], policy: &VerdictPolicy) -> Option<Window> {
     let mut timed: Vec<(Timestamp, Timestamp, &Point)> = strong
         .iter()
+        .filter(|p| !policy.window_without.contains(&p.stage))
         .filter_map(|p| {
             let finding = &findings[p.finding];
-            let last = finding.evidence.iter().filter_map(|e| e.time).max();
+            // Only a finding of several events lasts; beside a single one stands other evidence with times of its own.
+            let last = finding.evidence.iter().filter_map(|e| e.time).max().filter(|_| finding.count > 1);
             Some((finding.time?, last.max(finding.time)?, *p))
         })
         .collect();
@@ -594,7 +605,17 @@ fn window(strong: &[&Point], findings: &[Finding], policy: &VerdictPolicy) -> Op
             best = Some((*sum, window.clone()));
         }
     }
-    best.map(|(_, window)| window)
+    let (_, mut window) = best?;
+    // How it came is weak evidence by itself and does not open a window; just before one, it is where it begins.
+    let before = all.iter().filter(|p| p.stage == Stage::Delivery && p.points > 0.0).filter_map(|p| {
+        let time = findings[p.finding].time?;
+        let lead = window.from.filetime().checked_sub(time.filetime())?;
+        (lead <= policy.window_lead).then_some((time, p.finding))
+    });
+    if let Some((time, finding)) = before.min() {
+        (window.from, window.first) = (time, finding);
+    }
+    Some(window)
 }
 
 fn coverage_share(coverage: &Coverage, policy: &VerdictPolicy) -> (f64, Vec<CoverageLine>) {

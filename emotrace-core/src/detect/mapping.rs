@@ -14,7 +14,7 @@ use crate::model::{Descriptor, Event, Meaning, Schema, Value};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
     /// NT device paths become paths with a drive letter: `\VOLUME{…}\WINDOWS` and `\Device\HarddiskVolume2\Windows` →
-    /// `C:\Windows`, `\SystemRoot\x` → `C:\Windows\x`, `\??\C:\x` → `C:\x`. Which letter a volume had is not known here;
+    /// `C:\Windows`, `\SystemRoot\x` → `C:\Windows\x`, `\??\C:\x` → `C:\x`, `\Users\x` → `C:\Users\x`. Which letter a volume had is not known here;
     /// rules only ever ask for the system drive's folders.
     Path,
     /// `HKEY_LOCAL_MACHINE\…` → `HKLM\…` and the like, as Sysmon writes keys.
@@ -404,7 +404,7 @@ fn in_form(value: &Value, form: Form) -> Value {
         }
         (Value::Text(text), Form::Path) => Value::Text(drive_path(text)),
         (Value::Text(text), Form::Folder) => {
-            Value::Text(text.rsplit_once('\\').map_or("", |(folder, _)| folder).to_owned())
+            Value::Text(drive_path(text).rsplit_once('\\').map_or("", |(folder, _)| folder).to_owned())
         }
         (Value::Text(text), Form::RegistryKey) => Value::Text(short_hive(text)),
         (Value::Number(n), Form::RegistryData) if *n <= u64::from(u32::MAX) => {
@@ -432,6 +432,10 @@ fn drive_path(text: &str) -> String {
         && let Some((_, path)) = rest.split_once('\\')
     {
         return format!(r"C:\{path}");
+    }
+    // A path from the root of its volume, as the change journal gives it.
+    if text.starts_with('\\') && !text.starts_with(r"\\") {
+        return format!("C:{text}");
     }
     text.to_owned()
 }
@@ -479,6 +483,8 @@ mod tests {
             (r"\Device\HarddiskVolume3\Windows\x.exe", r"C:\Windows\x.exe"),
             (r"\SystemRoot\System32\drivers\a.sys", r"C:\Windows\System32\drivers\a.sys"),
             (r"\??\C:\x", r"C:\x"),
+            (r"\Users\a\x.dll", r"C:\Users\a\x.dll"),
+            (r"\\server\share\x", r"\\server\share\x"),
             (r"D:\x", r"D:\x"),
         ] {
             assert_eq!(drive_path(from), to);

@@ -16,6 +16,7 @@ mod judge;
 mod mapping;
 mod rule_set;
 mod sigma;
+pub mod story;
 mod yaml;
 
 pub use engine::{Detector, NotEvaluated};

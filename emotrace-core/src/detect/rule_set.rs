@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use sha2::{Digest, Sha256};
+
 use super::engine::knows;
 use super::error::{Place, RuleError};
 use super::judge::VerdictPolicy;
@@ -31,6 +33,7 @@ pub struct RuleSet {
     policy: VerdictPolicy,
     rejected: Vec<RuleError>,
     placeholders: BTreeMap<String, Vec<String>>,
+    digest: Sha256,
 }
 
 impl RuleSet {
@@ -108,6 +111,7 @@ impl RuleSet {
         let context = Context { file, placeholders: &self.placeholders, strict: own };
         let rules = sigma::parse_file(&context, text)?;
         self.rules.extend(rules);
+        self.digest.update(text.as_bytes());
         Ok(())
     }
 
@@ -119,6 +123,15 @@ impl RuleSet {
     /// What is known of each rule, in the order in which they were loaded.
     pub fn infos(&self) -> impl Iterator<Item = &RuleInfo> {
         self.rules.iter().map(|r| &*r.info)
+    }
+
+    /// SHA-256 in hex over the mapping, the policy and every rule file in the order in which they were added.
+    pub fn digest(&self) -> String {
+        let mut digest = Sha256::new();
+        digest.update(MAPPING);
+        digest.update(VERDICT);
+        digest.update(self.digest.clone().finalize());
+        digest.finalize().iter().map(|b| format!("{b:02x}")).collect()
     }
 
     /// How findings are weighed.

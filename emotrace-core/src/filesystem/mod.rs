@@ -21,7 +21,7 @@ use std::io;
 use std::sync::Arc;
 
 use crate::bytes::ReadAt;
-use crate::model::{FileEntry, FileReference, Loss, Timestamp};
+use crate::model::{FileEntry, FileReference, Loss, SlackName, Timestamp};
 
 /// Facts of the file system as a whole.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
@@ -39,6 +39,10 @@ pub struct FileSystemFacts {
     pub size: Option<u64>,
     /// When the volume was formatted (creation of `$MFT`).
     pub formatted: Option<Timestamp>,
+    /// Marked as not put away in order: Windows would check it at the next start.
+    pub dirty: Option<bool>,
+    /// Identifier that Windows gave the volume for links to its files (`$OBJECT_ID` of `$Volume`); link files name it.
+    pub object_id: Option<String>,
     /// MFT records.
     pub records: Option<u64>,
 }
@@ -118,4 +122,22 @@ pub trait FileSystem: Send + Sync {
     /// # Errors
     /// `NotFound`, `NotADirectory`, or a read error.
     fn list(&self, directory: &FileEntry) -> io::Result<Vec<FileEntry>>;
+
+    /// As [`FileSystem::list`], and tells what of the directory could not be read.
+    ///
+    /// # Errors
+    /// As [`FileSystem::list`].
+    fn list_with_issues(
+        &self,
+        directory: &FileEntry,
+        issue: &mut dyn FnMut(FileSystemIssue),
+    ) -> io::Result<Vec<FileEntry>> {
+        let _ = issue;
+        self.list(directory)
+    }
+
+    /// Gives the names in the slack of directories' indexes, for a file system that has such.
+    fn index_slack(&self, give: &mut dyn FnMut(SlackName), issue: &mut dyn FnMut(FileSystemIssue)) {
+        let _ = (give, issue);
+    }
 }

@@ -131,10 +131,97 @@ impl<'a> Node<'a> {
         Entries { node: *self, at: self.first, done: false }
     }
 
+    /// Copies of `$FILE_NAME` that lie behind the entries of a directory's node: names that were taken out of it, or moved.
+    pub fn remains(&self) -> Vec<Remains<'a>> {
+        // The last entry wrote its head over that of an older one; one with a child also over the parent in its key.
+        let has_child = self.entries().flatten().last().is_some_and(|entry| entry.child.is_some());
+        let cut = has_child.then(|| self.end.saturating_sub(8));
+        let cut = cut.and_then(|start| remains_at(self.data, start, self.end, self.offset));
+        let mut found: Vec<_> = cut.map(|name| Remains { parent_lost: true, ..name }).into_iter().collect();
+        found.extend(remains(self.data, self.end, self.offset));
+        found
+    }
+
+    /// All copies of `$FILE_NAME` in a block that the tree does not use any more.
+    pub fn all_remains(&self) -> Vec<Remains<'a>> {
+        remains(self.data, self.first, self.offset)
+    }
+
     /// What lies behind the entries: the remains of older ones. With its place in the stream.
     pub fn slack(&self) -> (u64, &'a [u8]) {
         (self.offset.saturating_add(self.end as u64), self.data.get(self.end..).unwrap_or_default())
     }
+}
+
+/// A copy of `$FILE_NAME` in the slack of an index.
+#[derive(Clone, Copy, Debug)]
+pub struct Remains<'a> {
+    /// The file, if the head of the entry was not written over.
+    pub reference: Option<FileReference>,
+    /// The `$FILE_NAME`, no longer than it says.
+    pub key: &'a [u8],
+    /// The parent in it was written over: its sequence number is 0, which no directory has.
+    pub parent_lost: bool,
+    /// Place of the key in its stream.
+    pub offset: u64,
+}
+
+/// The copies of `$FILE_NAME` at or behind byte `from`; `offset` is the place of `data` in its stream. Entries lie at multiples of
+/// 8. What is taken for one must have four times between 1829 and 2285, sizes that can be, and a name that Windows allows.
+pub fn remains(data: &[u8], from: usize, offset: u64) -> Vec<Remains<'_>> {
+    let mut found = Vec::new();
+    let mut at = from.next_multiple_of(8);
+    while at < data.len() {
+        at = match remains_at(data, at, from, offset) {
+            Some(name) => {
+                found.push(name);
+                at.saturating_add(name.key.len()).next_multiple_of(8)
+            }
+            None => at.saturating_add(8),
+        };
+    }
+    found
+}
+
+fn remains_at(data: &[u8], start: usize, from: usize, offset: u64) -> Option<Remains<'_>> {
+    let key = file_name(data.get(start..)?)?;
+    let head = start.checked_sub(ENTRY_HEADER).filter(|head| *head >= from);
+    let head = head.and_then(|head| data.get(head..start)).filter(|head| is_head_of(head, key.len()));
+    let reference = head.and_then(|head| head.first_chunk::<8>()).map(|raw| u64::from_le_bytes(*raw));
+    let offset = offset.saturating_add(start as u64);
+    let parent_lost = key.get(6..8).is_none_or(|sequence| sequence == [0; 2]);
+    Some(Remains { reference: reference.map(FileReference::from_u64), key, parent_lost, offset })
+}
+
+/// True if that is the head of an entry with a key of that length.
+fn is_head_of(head: &[u8], key_len: usize) -> bool {
+    let half = |at: usize| head.get(at..)?.first_chunk::<2>().map(|raw| usize::from(u16::from_le_bytes(*raw)));
+    let room = ENTRY_HEADER.saturating_add(key_len);
+    // No file has the sequence number 0; where it stands, a part of another head was written.
+    head.get(6..8).is_some_and(|sequence| sequence != [0; 2])
+        && half(10) == Some(key_len)
+        && half(8).is_some_and(|length| length >= room && length <= room.saturating_add(16))
+        && half(12).is_some_and(|flags| flags <= usize::from(HAS_CHILD))
+}
+
+/// The `$FILE_NAME` at the beginning of `data`, if there is one.
+fn file_name(data: &[u8]) -> Option<&[u8]> {
+    // The upper byte of a FILETIME of our age is 1; asked first, as it settles most places.
+    const LATEST: u64 = 0x03 << 56;
+    const SIZES: u64 = 1 << 48;
+    let units = usize::from(*data.get(64)?);
+    let key = data.get(..66usize.checked_add(units.checked_mul(2)?)?)?;
+    let name = key.get(66..).filter(|name| !name.is_empty())?;
+    let field = |at: usize| key.get(at..at.checked_add(8)?)?.first_chunk::<8>().map(|raw| u64::from_le_bytes(*raw));
+    let times = [8, 16, 24, 32].into_iter().all(|at| field(at).is_some_and(|time| (1 << 56..LATEST).contains(&time)));
+    let sizes = [40, 48].into_iter().all(|at| field(at).is_some_and(|size| size < SIZES));
+    let namespace = key.get(65).copied().filter(|namespace| *namespace <= 3)?;
+    let forbidden = |unit: &[u8; 2]| match u16::from_le_bytes(*unit) {
+        0 | 0x2f => true,
+        _ if namespace == 0 => false,
+        unit => unit < 0x20 || char::from_u32(unit.into()).is_some_and(|c| r#""*:<>?\|"#.contains(c)),
+    };
+    (times && sizes && !name.as_chunks::<2>().0.iter().any(forbidden)).then_some(key)
 }
 
 /// The entries of a node. After a damaged one nothing follows.
@@ -223,6 +310,69 @@ mod tests {
         assert!(Node::block(&mut strange, 0).is_err());
     }
 
+    /// A key with times of our age, as `remains` asks for.
+    fn name(name: &str, namespace: u8) -> Vec<u8> {
+        let mut key = samples::file_name_value(reference(5, 5), name, namespace);
+        for at in [15, 23, 31, 39] {
+            key[at] = 1;
+        }
+        key
+    }
+
+    fn found(remains: &[Remains<'_>]) -> Vec<(Option<u64>, String)> {
+        let name = |key: &[u8]| super::super::mft::FileNameAttribute::parse(key, 0).unwrap().name();
+        remains.iter().map(|r| (r.reference.map(|r| r.record), name(r.key))).collect()
+    }
+
+    /// Three names; then the node ends before the second, which loses its head to the last entry.
+    #[test]
+    fn names_in_the_slack_of_a_node() {
+        let live = index_entry(reference(30, 1), Some(&name("a.txt", 3)), None);
+        let gone = [("b.txt", 3), ("c<d", 0), ("LONGNA~1.EXE", 2)];
+        let gone = gone.map(|(n, space)| index_entry(reference(31, 1), Some(&name(n, space)), None));
+        let whole = [vec![live.clone()], gone.to_vec(), vec![index_entry(0, None, None)]].concat();
+        let shrink = |child: Option<u64>| {
+            let mut bytes = samples::index_block(0, &whole);
+            fixup::apply(&mut bytes);
+            let end = 48 + live.len();
+            let last = index_entry(0, None, child);
+            bytes[end..end + last.len()].copy_from_slice(&last);
+            bytes[28..32].copy_from_slice(&((end + last.len() - 24) as u32).to_le_bytes());
+            samples::protect(&mut bytes, 40);
+            bytes
+        };
+        let mut bytes = shrink(None);
+        let node = Node::block(&mut bytes, 0x1000).unwrap();
+        let remains = node.remains();
+        let names = [(None, "b.txt"), (Some(31), "c<d"), (Some(31), "LONGNA~1.EXE")];
+        assert_eq!(found(&remains), names.map(|(n, name)| (n, name.to_owned())));
+        assert_eq!(remains[0].offset, 0x1000 + node.end as u64);
+        assert!(remains.iter().all(|r| !r.parent_lost));
+        let all = found(&node.all_remains());
+        assert_eq!((all.len(), &all[0]), (4, &(Some(30), "a.txt".to_owned())));
+
+        let mut bytes = shrink(Some(7));
+        let node = Node::block(&mut bytes, 0).unwrap();
+        let remains = node.remains();
+        assert_eq!(found(&remains), names.map(|(n, name)| (n, name.to_owned())));
+        assert_eq!((remains[0].parent_lost, remains[1].parent_lost), (true, false));
+    }
+
+    #[test]
+    fn what_is_no_name_is_not_taken_for_one() {
+        let good = name("b.txt", 3);
+        assert_eq!(remains(&good, 0, 0).len(), 1);
+        for (at, byte) in
+            [(15, 0), (39, 9), (65, 4), (64, 0), (64, 200), (47, 1), (55, 1), (66, 0), (66, b':'), (66, 9)]
+        {
+            let mut bad = good.clone();
+            bad[at] = byte;
+            assert_eq!(remains(&bad, 0, 0).len(), 0, "byte {at} = {byte}");
+        }
+        assert_eq!(remains(&[0xff; 4096], 0, 0).len(), 0);
+        assert_eq!(remains(&[1; 4096], 0, 0).len(), 0);
+    }
+
     #[test]
     fn a_lying_entry_ends_the_node_with_its_place() {
         for (at, value) in [(8, 0xff), (8, 3), (10, 0xff)] {
@@ -250,6 +400,7 @@ mod tests {
             if let Ok(node) = Node::block(&mut bytes, 0) {
                 assert!(node.entries().count() <= 64);
                 assert!(node.slack().1.len() <= 1024);
+                assert!(node.remains().len() + node.all_remains().len() <= 32);
             }
             if let Ok((_, node)) = IndexRoot::parse(&bytes, 0) {
                 assert!(node.entries().count() <= 64);

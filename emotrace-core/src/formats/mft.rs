@@ -53,6 +53,10 @@ pub mod attribute_type {
     pub const ATTRIBUTE_LIST: u32 = 0x20;
     /// `$FILE_NAME`.
     pub const FILE_NAME: u32 = 0x30;
+    /// `$OBJECT_ID`.
+    pub const OBJECT_ID: u32 = 0x40;
+    /// `$SECURITY_DESCRIPTOR`; from NTFS 3.0 on most files have theirs in `$Secure`.
+    pub const SECURITY_DESCRIPTOR: u32 = 0x50;
     /// `$VOLUME_NAME`.
     pub const VOLUME_NAME: u32 = 0x60;
     /// `$VOLUME_INFORMATION`.
@@ -648,7 +652,15 @@ pub struct VolumeInformation {
     pub flags: u16,
 }
 
+/// The volume was not put away in order, or a fault was found: Windows checks it at the next start.
+const VOLUME_DIRTY: u16 = 1;
+
 impl VolumeInformation {
+    /// True if the volume is marked as not put away in order.
+    pub const fn is_dirty(&self) -> bool {
+        self.flags & VOLUME_DIRTY != 0
+    }
+
     /// Reads it: major (8) and minor version (9), flags (10). `offset` is the place of the value.
     ///
     /// # Errors

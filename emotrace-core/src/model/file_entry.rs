@@ -107,6 +107,48 @@ pub struct StandardInformation {
     pub usn: Option<u64>,
 }
 
+/// What may still be there of a deleted stream's content. Clusters that are free now may have been used and freed in between:
+/// no grade but `Resident` proves that the content is the old one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recoverability {
+    /// In the record itself: it is as whole as the record.
+    Resident,
+    /// No cluster is in use now.
+    Free,
+    /// Some clusters are in use by other files now.
+    PartlyReused {
+        /// Clusters that are not in use.
+        free: u64,
+        /// Clusters of the stream.
+        total: u64,
+    },
+    /// All clusters are in use by other files now.
+    Reused,
+    /// The record does not tell all clusters, or the volume's `$Bitmap` can't be read.
+    Unknown,
+}
+
+impl Recoverability {
+    /// The name used in output.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Resident => "resident",
+            Self::Free => "free",
+            Self::PartlyReused { .. } => "partly_reused",
+            Self::Reused => "reused",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// Clusters that are free now, and all clusters, where that tells more than the name.
+    pub const fn clusters(self) -> Option<(u64, u64)> {
+        match self {
+            Self::PartlyReused { free, total } => Some((free, total)),
+            _ => None,
+        }
+    }
+}
+
 /// One `$DATA` stream (or the data of another attribute that can be opened by name).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StreamFacts {
@@ -126,6 +168,8 @@ pub struct StreamFacts {
     pub sparse: bool,
     /// EFS-encrypted: content can't be read.
     pub encrypted: bool,
+    /// Of a deleted file: what may still be there of the content.
+    pub recoverable: Option<Recoverability>,
 }
 
 /// What a volume knows of one file: an MFT record and its extension records.
@@ -149,6 +193,8 @@ pub struct FileEntry {
     pub reparse_tag: Option<u32>,
     /// Where the reparse point leads, for links and junctions.
     pub reparse_target: Option<String>,
+    /// SID of the owner, `S-1-5-…`.
+    pub owner: Option<String>,
     /// Log file sequence number of the record's last change, 0 counted as absent.
     pub lsn: Option<u64>,
     /// The record's update sequence did not fit: it was torn when it was written, or damaged.
@@ -172,8 +218,86 @@ impl FileEntry {
         self.streams.iter().find(|s| s.name.is_empty())
     }
 
+    /// Of a deleted file: what may still be there of its main stream.
+    pub fn recoverable(&self) -> Option<Recoverability> {
+        self.main_stream().and_then(|main| main.recoverable)
+    }
+
     /// The stream of that name, compared without case as Windows does; empty for the main one.
     pub fn stream(&self, name: &str) -> Option<&StreamFacts> {
         self.streams.iter().find(|s| s.name.eq_ignore_ascii_case(name))
     }
+}
+
+/// What has become of an MFT record that an older structure names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecordState {
+    /// It is in use and still is that file.
+    Same,
+    /// The file is deleted; the record was not used again.
+    Deleted,
+    /// It is another file now.
+    Reused,
+}
+
+impl RecordState {
+    /// The name used in output.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Same => "same",
+            Self::Deleted => "deleted",
+            Self::Reused => "reused",
+        }
+    }
+}
+
+/// Where the remains of a directory's index lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SlackPlace {
+    /// Behind the entries of a block (`INDX`) of the index; offsets count in `$INDEX_ALLOCATION`.
+    Block,
+    /// In a block that the index does not use any more.
+    FreeBlock,
+    /// In the directory's MFT record: in `$INDEX_ROOT` or behind the last attribute; offsets count in `$MFT`.
+    Record,
+}
+
+impl SlackPlace {
+    /// The name used in output.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Block => "block",
+            Self::FreeBlock => "free_block",
+            Self::Record => "record",
+        }
+    }
+}
+
+/// A copy of a `$FILE_NAME` in the slack of a directory's index.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SlackName {
+    /// The directory whose index it is.
+    pub directory: FileReference,
+    /// Its path.
+    pub directory_path: String,
+    /// The directory itself is deleted.
+    pub directory_deleted: bool,
+    /// The file, if its reference was not written over, and what has become of its record.
+    pub file: Option<(FileReference, Option<RecordState>)>,
+    /// The name; in an index its times are those of `$STANDARD_INFORMATION`, as of the last update of the index.
+    pub name: FileName,
+    /// The parent was written over; the directory stands in the name instead.
+    pub parent_lost: bool,
+    /// Length of the main stream.
+    pub size: u64,
+    /// Bytes that it takes on the volume.
+    pub allocated: u64,
+    /// `FILE_ATTRIBUTE_*`, and 0x10000000 for a directory.
+    pub attributes: u32,
+    /// Where it lies.
+    pub place: SlackPlace,
+    /// Byte offset there.
+    pub offset: u64,
+    /// The update sequence of the block does not fit.
+    pub bad_fixup: bool,
 }

@@ -1,5 +1,6 @@
 //! Plain values that every room may name. Nothing here does I/O.
 
+mod assessment;
 mod coverage;
 mod descriptor;
 mod event;
@@ -13,10 +14,14 @@ mod sink;
 mod timestamp;
 mod verdict;
 
+pub use assessment::{Assessment, Chain, EmoCheck, EmoCheckHit, Gap, RuleCounts, ScannerResult, Step, Story};
 pub use coverage::{ArtifactCoverage, Coverage};
 pub use descriptor::{Descriptor, Field, Kind, Schema};
 pub use event::{Event, Meaning, Origin, State, Value, Values};
-pub use file_entry::{FileEntry, FileName, FileReference, MacbTimes, Namespace, StandardInformation, StreamFacts};
+pub use file_entry::{
+    FileEntry, FileName, FileReference, MacbTimes, Namespace, RecordState, Recoverability, SlackName, SlackPlace,
+    StandardInformation, StreamFacts,
+};
 pub use finding::{Evidence, EvidenceClass, Finding, Level, Near, Period, RuleInfo, Shows, Stage};
 pub use host::{Host, Interface, Network, User};
 pub use issue::{Loss, ParseIssue};

@@ -158,7 +158,7 @@ pub struct Verdict {
     pub state: HostState,
     /// When it happened.
     pub window: Option<Window>,
-    /// Accounts that weighed findings name.
+    /// Accounts that weighed findings name, the one that most of them name first.
     pub users: Vec<String>,
     /// Share of the evidence that could be read, 0 to 1.
     pub coverage: f64,

@@ -20,7 +20,9 @@ use crate::artifacts::{
 use crate::bytes::ReadAt;
 use crate::filesystem::FileSystemIssue;
 use crate::formats::regf::Hive;
-use crate::model::{Coverage, FileEntry, FileReference, Host, Locator, Loss, ParseIssue, ShadowCopy, Sink, State};
+use crate::model::{
+    Coverage, FileEntry, FileReference, Host, Locator, Loss, ParseIssue, ShadowCopy, Sink, SlackName, State,
+};
 use crate::timeline::{Job, Timeline, TimelineBuilder, Worker};
 
 /// Issues of the walk stand behind those of all artifacts.
@@ -547,6 +549,19 @@ impl VolumeView for Mounted {
     fn allocated_ranges(&self, path: &str, stream: &str) -> Option<Vec<(u64, u64)>> {
         let entry = self.files.lookup(path).ok()?;
         self.files.allocated_ranges(&entry, stream)
+    }
+
+    fn index_slack(&self, give: &mut dyn FnMut(Result<SlackName, String>)) {
+        let mut issues = Vec::new();
+        let mut named = |mut found: SlackName| {
+            found.name.path = self.display_path(&found.name.path);
+            found.directory_path = self.display_path(&found.directory_path);
+            give(Ok(found));
+        };
+        self.files.index_slack(&mut named, &mut |issue| issues.push(issue));
+        for FileSystemIssue { record, error, .. } in issues {
+            give(Err(record.map_or_else(|| error.clone(), |record| format!("record {record}: {error}"))));
+        }
     }
 
     fn shadow_copies(&self) -> &[ShadowCopy] {

@@ -39,6 +39,12 @@ pub struct Copied {
     pub record: Option<String>,
     /// The record was not in use: other files may have written over the content.
     pub deleted: bool,
+    /// Of a deleted record, what may still be there of the content: `resident`, `free`, `partly_reused`, `reused`, `unknown`.
+    pub recoverable: Option<&'static str>,
+    /// Clusters of a partly reused stream that are free now.
+    pub clusters_free: Option<u64>,
+    /// All clusters of a partly reused stream.
+    pub clusters: Option<u64>,
     /// Length in bytes.
     pub size: u64,
     /// SHA-256 of the copy; absent if it could not be made.
@@ -139,6 +145,7 @@ fn wanted_of(
 fn copy(mounted: &Mounted, entry: &FileEntry, path: &str, stream: &str, folder: &Path) -> Result<Copied, RunError> {
     let time = |t: Option<Timestamp>| t.map(|t| t.to_string());
     let times = entry.standard_information.map(|s| s.times).unwrap_or_default();
+    let grade = entry.stream(stream).and_then(|facts| facts.recoverable);
     let mut copied = Copied {
         path: mounted.display_path(path),
         stream: (!stream.is_empty()).then(|| stream.to_owned()),
@@ -146,6 +153,9 @@ fn copy(mounted: &Mounted, entry: &FileEntry, path: &str, stream: &str, folder: 
         snapshot: mounted.snapshot,
         record: entry.reference.map(|r: FileReference| r.to_string()),
         deleted: entry.deleted,
+        recoverable: grade.map(|grade| grade.name()),
+        clusters_free: grade.and_then(|grade| grade.clusters()).map(|(free, _)| free),
+        clusters: grade.and_then(|grade| grade.clusters()).map(|(_, total)| total),
         size: entry.stream(stream).map_or(0, |s| s.size),
         sha256: None,
         copy: None,

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::evidence::Evidence;
 use super::extract::{Extraction, RunError, extract};
 use super::progress::Progress;
-use crate::artifacts::Limits;
+use crate::artifacts::{Limits, OPTIONAL};
 use crate::export::{Context, Format, exporter};
 use crate::filesystem::glob::{Pattern, folded};
 use crate::model::{Event, Sink, Timestamp, Value};
@@ -16,7 +16,7 @@ use crate::model::{Event, Sink, Timestamp, Value};
 /// Which events are wanted.
 #[derive(Clone, Debug, Default)]
 pub struct Selection {
-    /// Names of artifacts; empty means all.
+    /// Names of artifacts; empty means all but those in [`OPTIONAL`], `all` means those too.
     pub artifacts: Vec<String>,
     /// Patterns of paths (`C:\Users\**`, `**\*.evtx`) of the evidence or of the file that an event is about; empty means
     /// all. A pattern without a drive fits every drive.
@@ -29,7 +29,8 @@ pub struct Selection {
 
 impl Selection {
     pub(super) fn wants(&self, artifact: &str) -> bool {
-        self.artifacts.is_empty() || self.artifacts.iter().any(|a| a == artifact)
+        let named = self.artifacts.iter().any(|a| a == artifact || a == "all");
+        named || (self.artifacts.is_empty() && !OPTIONAL.contains(&artifact))
     }
 
     pub(super) fn wants_path(&self, path: &str) -> bool {
@@ -164,5 +165,18 @@ pub fn write_timeline(
 impl From<io::Error> for RunError {
     fn from(error: io::Error) -> Self {
         Self::Output(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn optional_artifacts_are_read_when_named_alone() {
+        let all = Selection::default();
+        assert!(all.wants("run_keys") && !all.wants("registry_keys"));
+        let named = Selection { artifacts: vec!["registry_keys".to_owned()], ..Selection::default() };
+        assert!(named.wants("registry_keys") && !named.wants("run_keys"));
     }
 }

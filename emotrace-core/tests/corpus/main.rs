@@ -5,6 +5,7 @@
 
 mod detect;
 mod evtx;
+mod execution;
 mod jump_lists;
 mod lnk;
 mod ntfs;
@@ -29,6 +30,7 @@ type Case = (&'static str, fn(&Path));
 const CASES: &[&[Case]] = &[
     detect::CASES,
     evtx::CASES,
+    execution::CASES,
     jump_lists::CASES,
     lnk::CASES,
     ntfs::CASES,

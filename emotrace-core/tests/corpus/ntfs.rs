@@ -8,7 +8,7 @@ use std::sync::Arc;
 use emotrace_core::bytes::{ReadAt, Window, read_up_to};
 use emotrace_core::filesystem::FileSystem;
 use emotrace_core::filesystem::ntfs::NtfsVolume;
-use emotrace_core::formats::index::IndexRoot;
+use emotrace_core::formats::index::{IndexRoot, Node};
 use emotrace_core::formats::mft::{FileNameAttribute, Record, attribute_type};
 use emotrace_core::formats::ntfs_boot::BootSector;
 use emotrace_core::formats::ntfs_crate::Witness;
@@ -25,6 +25,8 @@ pub(crate) const CASES: &[super::Case] = &[
     ("ntfs::tiny_windows_volume", tiny),
     ("ntfs::records_of_4096_bytes", large_records),
     ("ntfs::torn_record", torn_record),
+    ("ntfs::index_slack", index_slack),
+    ("ntfs::index_slack_of_volumes", index_slack_of_volumes),
 ];
 
 const BLOCK: usize = 1 << 16;
@@ -305,4 +307,49 @@ fn torn_record(corpus: &Path) {
     assert!(record.header.bad_fixup);
     assert_eq!((record.header.number, record.header.sequence), (Some(102_130), 8));
     assert!(record.attributes().all(|attribute| attribute.is_ok()));
+}
+
+/// EZ's `$I30` of one folder before, between and after deletions. The names and their places were counted with a search of its own
+/// (any byte, not only multiples of 8) for four times between 2012 and 2025 before a name.
+fn index_slack(corpus: &Path) {
+    let mut seen = Vec::new();
+    for state in ["Start", "FirstDelete", "SecondDelete"] {
+        let mut bytes = std::fs::read(corpus.join(format!("mft/ez/$I30/{state}/$I30"))).unwrap();
+        let (mut live, mut slack) = (Vec::new(), Vec::new());
+        for (number, block) in (0u64..).zip(bytes.chunks_exact_mut(4096)) {
+            let node = Node::block(block, number * 4096).unwrap();
+            let name = |key: &[u8]| FileNameAttribute::parse(key, 0).unwrap().name();
+            live.extend(node.entries().map(Result::unwrap).filter(|e| !e.key.is_empty()).map(|e| name(e.key)));
+            slack.extend(node.remains().iter().map(|r| (r.offset, name(r.key), r.reference)));
+        }
+        seen.push((live, slack));
+    }
+    let counts: Vec<_> = seen.iter().map(|(live, slack)| (live.len(), slack.len())).collect();
+    assert_eq!(counts, [(50, 51), (20, 81), (10, 91)]);
+    let at = |state: usize, offset: u64| seen[state].1.iter().find(|(at, ..)| *at == offset).map(|(_, name, _)| name);
+    assert_eq!(at(0, 976).map(String::as_str), Some("Folder5a"));
+    assert_eq!(at(1, 5072).map(String::as_str), Some("SOE7F0~1.TXT"));
+    assert_eq!(at(2, 4624).map(String::as_str), Some("SO5D72~1.TXT"));
+    // Deleted in the first round, and still named in the slack.
+    for name in ["Folder5", "Folder5a", "SOE7F0~1.TXT"] {
+        assert!(seen[0].0.iter().any(|n| n == name) && !seen[1].0.iter().any(|n| n == name));
+        assert!(seen[1].1.iter().any(|(_, n, _)| n == name), "{name}");
+    }
+}
+
+/// Whole volumes: only names that no entry in use equals, each once for its folder.
+fn index_slack_of_volumes(corpus: &Path) {
+    let names = |volume: &NtfsVolume| {
+        let mut names = Vec::new();
+        volume.each_slack_name(&mut |n| names.push(n), &mut |issue| panic!("{issue:?}"));
+        names
+    };
+    let dissect = Image::gz(&corpus.join("images/dissect_ntfs.bin.gz")).open(0);
+    let found = names(&dissect);
+    let mut numbers: Vec<_> = found.iter().map(|n| n.name.path.rsplit(' ').next().unwrap().to_owned()).collect();
+    numbers.sort();
+    assert_eq!(numbers, ["1276", "1573", "1870", "4", "66", "677", "76", "99"]);
+    assert!(found.iter().all(|n| n.name.path.starts_with(r"\Large Directory\Directory ")));
+    let unchanged = Image::gz(&corpus.join("images/msuhanov/ntfs-si-vs-fn.raw.gz")).open(128 * 512);
+    assert_eq!(names(&unchanged), []);
 }

@@ -14,10 +14,16 @@
 //!
 //! Source: JPCERTCC/EmoCheck 2.0.0 (BSD-3-Clause), commit 36f2ec6, as facts; the source of later versions is not public.
 
+mod findings;
+mod scan;
+
 use std::collections::BTreeSet;
 
 use super::sigma::fold;
 use crate::model::Timestamp;
+
+pub use findings::{findings, forged_times};
+pub use scan::{Scanner, Traces};
 
 /// The words of the first generation, in the order and form in which the table is indexed: by character, not by word.
 const WORDS: &str = "duck,mfidl,targets,ptr,khmer,purge,metrics,acc,inet,msra,symbol,driver,sidebar,restore,msg,volume,\

@@ -56,17 +56,17 @@ impl Upcase {
 }
 
 /// The index of one directory.
-struct Index {
+pub(super) struct Index {
     record: u64,
     root: Vec<u8>,
-    block_size: usize,
+    pub(super) block_size: usize,
     /// Bytes that a child's place counts.
-    unit: u64,
-    blocks: Option<AttributeReader>,
+    pub(super) unit: u64,
+    pub(super) blocks: Option<AttributeReader>,
 }
 
 impl Index {
-    fn open(volume: &NtfsVolume, directory: FileReference) -> io::Result<Self> {
+    pub(super) fn open(volume: &NtfsVolume, directory: FileReference) -> io::Result<Self> {
         let reader =
             volume.attribute(directory, attribute_type::INDEX_ROOT, I30).map_err(|error| match error.kind() {
                 io::ErrorKind::NotFound => {
@@ -150,8 +150,12 @@ impl Index {
     }
 
     /// Gives every entry in the order of the tree. Where the tree is damaged, the blocks that it does not lead to are read one
-    /// by one behind it.
-    fn each(&self, give: &mut dyn FnMut(&IndexEntry<'_>), issue: &mut dyn FnMut(FileSystemIssue)) {
+    /// by one behind it. The answer is the places of the blocks that were read.
+    pub(super) fn each(
+        &self,
+        give: &mut dyn FnMut(&IndexEntry<'_>),
+        issue: &mut dyn FnMut(FileSystemIssue),
+    ) -> HashSet<u64> {
         let mut seen = HashSet::new();
         let mut whole = true;
         let mut fault = |error: FormatError| {
@@ -168,7 +172,7 @@ impl Index {
             Err(error) => fault(error),
         }
         if whole {
-            return;
+            return seen;
         }
         let len = self.blocks.as_ref().map_or(0, ReadAt::len);
         let blocks = len.checked_div(self.block_size as u64).unwrap_or(0);
@@ -180,8 +184,10 @@ impl Index {
             }
             if let Ok(node) = self.block(vcn, &mut buf) {
                 node.entries().map_while(Result::ok).filter(|entry| !entry.key.is_empty()).for_each(|e| give(&e));
+                seen.insert(vcn);
             }
         }
+        seen
     }
 
     fn each_of(

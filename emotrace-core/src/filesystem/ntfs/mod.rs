@@ -4,11 +4,14 @@
 //! for its name before the walk has met it, and an extension record when its base is read. Memory grows with the number
 //! of directories, not of files.
 
+mod bitmap;
 mod directory;
 mod open;
 mod paths;
 mod reader;
 mod records;
+mod secure;
+mod slack;
 #[cfg(test)]
 mod tests;
 
@@ -18,21 +21,24 @@ use std::sync::{Arc, OnceLock};
 pub use open::NtfsError;
 pub use reader::{AttributeReader, Extent, Place};
 
+use self::bitmap::Bitmap;
 use self::directory::Upcase;
 use self::paths::{Paths, ROOT};
 use self::records::{Claims, Draft, Issues};
+use self::secure::Owners;
 use super::{FileSystem, FileSystemFacts, FileSystemIssue};
-use crate::bytes::{ReadAt, read_exact_at};
-use crate::formats::mft::{Record, RecordHeader, attribute_type};
+use crate::bytes::{ReadAt, read_exact_at, read_up_to};
+use crate::formats::mft::{Record, RecordHeader, ReparsePoint, attribute_type};
 use crate::formats::ntfs_boot::BootSector;
-use crate::model::{FileEntry, FileReference, Loss};
+use crate::formats::wof;
+use crate::model::{FileEntry, FileReference, Loss, SlackName};
 
 /// Records of one part of the walk.
 const RECORDS_PER_PART: u64 = 4096;
 /// Bytes of `$MFT` that are read at once.
 const READ_LEN: u64 = 1 << 20;
-/// Content that Windows' overlay filter (CompactOS) keeps compressed in a stream of its own.
-const REPARSE_WOF: u32 = 0x8000_0017;
+/// Longest reparse point of a file that the overlay filter compresses; Windows writes 24 bytes.
+const MAX_WOF_POINT: u64 = 1024;
 
 /// An NTFS volume, opened for reading.
 ///
@@ -46,6 +52,8 @@ pub struct NtfsVolume {
     issues: Vec<FileSystemIssue>,
     paths: Paths,
     upcase: OnceLock<Upcase>,
+    owners: OnceLock<Owners>,
+    bitmap: OnceLock<Option<Bitmap>>,
 }
 
 impl NtfsVolume {
@@ -66,6 +74,24 @@ impl NtfsVolume {
     pub fn path_of(&self, reference: FileReference) -> Option<String> {
         let entry = self.entry_of(reference).ok().filter(|entry| !entry.deleted)?;
         entry.primary_name().map(|name| name.path.clone())
+    }
+
+    /// The content of a file that Windows' overlay filter (CompactOS) keeps compressed in a stream of its own.
+    fn open_overlay(&self, entry: &FileEntry) -> io::Result<Arc<dyn ReadAt>> {
+        let point = self.open_attribute(entry, attribute_type::REPARSE_POINT, "")?;
+        let mut value = vec![0; usize::try_from(point.len().min(MAX_WOF_POINT)).unwrap_or_default()];
+        let got = read_up_to(&point, 0, &mut value)?;
+        let unsupported = |error| io::Error::new(io::ErrorKind::Unsupported, error);
+        let point = ReparsePoint::parse(value.get(..got).unwrap_or_default(), 0).map_err(unsupported)?;
+        let algorithm = wof::Algorithm::from_reparse_data(point.data).map_err(unsupported)?;
+        let stream = self.open_attribute(entry, attribute_type::DATA, wof::STREAM)?;
+        let len = entry.main_stream().map_or(0, |main| main.size);
+        Ok(Arc::new(wof::reader(stream, algorithm, len)))
+    }
+
+    /// The SID of the owner that a security id stands for.
+    fn owner(&self, security_id: u32) -> Option<&str> {
+        self.owners.get_or_init(|| Owners::read(self)).of(security_id)
     }
 
     fn upcase(&self) -> &Upcase {
@@ -114,14 +140,16 @@ impl FileSystem for NtfsVolume {
     }
 
     fn open(&self, entry: &FileEntry, stream: &str) -> io::Result<Arc<dyn ReadAt>> {
-        if stream.is_empty() && entry.reparse_tag == Some(REPARSE_WOF) {
-            let text = "the content is compressed by the overlay filter, in the stream `WofCompressedData`";
-            return Err(io::Error::new(io::ErrorKind::Unsupported, text));
+        if stream.is_empty() && entry.reparse_tag == Some(wof::REPARSE_TAG) {
+            return self.open_overlay(entry);
         }
         Ok(Arc::new(self.open_attribute(entry, attribute_type::DATA, stream)?))
     }
 
     fn allocated_ranges(&self, entry: &FileEntry, stream: &str) -> Option<Vec<(u64, u64)>> {
+        if stream.is_empty() && entry.reparse_tag == Some(wof::REPARSE_TAG) {
+            return None;
+        }
         let reader = self.open_attribute(entry, attribute_type::DATA, stream).ok()?;
         let extents = reader.extents().iter().filter(|extent| extent.place != Place::Hole);
         Some(extents.map(|extent| (extent.start, extent.end.saturating_sub(extent.start))).collect())
@@ -159,6 +187,18 @@ impl FileSystem for NtfsVolume {
 
     fn list(&self, directory: &FileEntry) -> io::Result<Vec<FileEntry>> {
         self.read_directory(directory, &mut |_| ())
+    }
+
+    fn list_with_issues(
+        &self,
+        directory: &FileEntry,
+        issue: &mut dyn FnMut(FileSystemIssue),
+    ) -> io::Result<Vec<FileEntry>> {
+        self.read_directory(directory, issue)
+    }
+
+    fn index_slack(&self, give: &mut dyn FnMut(SlackName), issue: &mut dyn FnMut(FileSystemIssue)) {
+        self.each_slack_name(give, issue);
     }
 }
 

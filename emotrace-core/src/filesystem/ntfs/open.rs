@@ -63,13 +63,23 @@ impl NtfsVolume {
             records: Some(records),
             ..FileSystemFacts::default()
         };
-        let mut volume =
-            Self { source, boot, mft, records, facts, issues, paths: Paths::default(), upcase: OnceLock::new() };
+        let mut volume = Self {
+            source,
+            boot,
+            mft,
+            records,
+            facts,
+            issues,
+            paths: Paths::default(),
+            upcase: OnceLock::new(),
+            owners: OnceLock::new(),
+            bitmap: OnceLock::new(),
+        };
         volume.read_volume_record();
         Ok(volume)
     }
 
-    /// Version and label, from `$Volume`.
+    /// Version, state, label and object id, from `$Volume`.
     fn read_volume_record(&mut self) {
         let mut buf = self.record_buffer();
         let record = match self.record(VOLUME, &mut buf) {
@@ -85,9 +95,15 @@ impl NtfsVolume {
             match (attribute.type_code, attribute.body) {
                 (attribute_type::VOLUME_INFORMATION, Body::Resident { value, offset }) => {
                     match VolumeInformation::parse(value, offset) {
-                        Ok(version) => self.facts.kind = format!("NTFS {}.{}", version.major, version.minor),
+                        Ok(version) => {
+                            self.facts.kind = format!("NTFS {}.{}", version.major, version.minor);
+                            self.facts.dirty = Some(version.is_dirty());
+                        }
                         Err(error) => self.issues.push(issue_of(VOLUME.record, &error)),
                     }
+                }
+                (attribute_type::OBJECT_ID, Body::Resident { value, .. }) => {
+                    self.facts.object_id = value.first_chunk::<16>().map(text::guid);
                 }
                 (attribute_type::VOLUME_NAME, Body::Resident { value, .. }) if !value.is_empty() => {
                     self.facts.label = Some(text::from_utf16le(value));

@@ -109,6 +109,20 @@ impl NtfsVolume {
         }
     }
 
+    /// The path of a name that was once in a directory, and whether that directory is gone.
+    pub(super) fn path_in(&self, parent: FileReference, name: &str) -> (String, bool) {
+        let parent = self.parent_path(parent, true);
+        (join(&parent.text, name), parent.orphan)
+    }
+
+    /// The full path of a directory, by its record.
+    pub(super) fn directory_path(&self, record: u64) -> String {
+        match &*self.path(record).text {
+            "" => r"\".into(),
+            path => path.into(),
+        }
+    }
+
     /// The path of a parent directory as its child names it.
     fn parent_path(&self, parent: FileReference, child_deleted: bool) -> Arc<Path> {
         if self.fits(parent, child_deleted) { self.path(parent.record) } else { orphan() }

@@ -11,12 +11,16 @@ use crate::formats::mft::{
     self, ATTRIBUTE_COMPRESSION_MASK, ATTRIBUTE_ENCRYPTED, ATTRIBUTE_SPARSE, Attribute, AttributeListEntry, Body,
     FileNameAttribute, NonResident, Record, RecordHeader, ReparsePoint, attribute_type,
 };
-use crate::model::{FileEntry, FileName, FileReference, Loss, Namespace, StreamFacts};
+use crate::formats::security_descriptor::SecurityDescriptor;
+use crate::formats::wof;
+use crate::model::{FileEntry, FileName, FileReference, Loss, Namespace, Recoverability, StreamFacts};
 
 /// Largest attribute list that is read. Windows stops at 256 KiB.
 const MAX_LIST: u64 = 1 << 20;
 /// Largest reparse point that is read. Windows stops at 16 KiB.
 const MAX_REPARSE: u64 = 64 << 10;
+/// Largest security descriptor that is read. Windows stops at 64 KiB.
+const MAX_DESCRIPTOR: u64 = 64 << 10;
 /// After so many extension records that are not the base's, the rest of a list is not followed.
 const MAX_STRANGERS: usize = 64;
 /// Records whose copies lie in `$MFTMirr`.
@@ -47,6 +51,8 @@ struct StreamDraft {
     covered: Vec<(u64, u64)>,
     /// Virtual clusters of all extents, if the first one was seen.
     clusters: Option<u64>,
+    /// First cluster and number of each run of a deleted file.
+    runs: Vec<(u64, u64)>,
     offset: u64,
 }
 
@@ -180,6 +186,15 @@ impl NtfsVolume {
                 draft.entry.reparse_tag = Some(point.tag);
                 draft.entry.reparse_target = point.target();
             }
+            (attribute_type::SECURITY_DESCRIPTOR, body) => {
+                let (value, offset) = match body {
+                    Body::Resident { value, offset } => (value.to_vec(), offset),
+                    Body::NonResident(part) => {
+                        (self.whole_value(number, &part, MAX_DESCRIPTOR, attribute, issue), attribute.offset)
+                    }
+                };
+                draft.entry.owner = SecurityDescriptor::parse(&value, offset)?.owner;
+            }
             _ => {}
         }
         Ok(())
@@ -196,11 +211,16 @@ impl NtfsVolume {
         issue: Issues<'_>,
     ) {
         let (mut end, mut outside) = (part.lowest_vcn, None);
+        let deleted = draft.entry.deleted;
+        let mut runs = Vec::new();
         let clusters = self.boot.size().checked_div(self.cluster_size()).unwrap_or(0);
         let result = part.each_run(&mut |run| {
             end = run.vcn.saturating_add(run.clusters);
             let lcn = run.lcn.map(|lcn| lcn.saturating_add(run.clusters));
             outside = outside.or(lcn.filter(|end| *end > clusters));
+            if deleted {
+                runs.extend(run.lcn.map(|lcn| (lcn, run.clusters)));
+            }
         });
         if let Err(error) = result {
             issue(issue_of(number, &error));
@@ -212,6 +232,7 @@ impl NtfsVolume {
         }
         let stream = draft.stream(name, attribute.offset);
         stream.covered.push((part.lowest_vcn, end));
+        stream.runs.append(&mut runs);
         if part.lowest_vcn == 0 && stream.clusters.is_none() {
             stream.clusters = Some(part.allocated.div_ceil(self.cluster_size().max(1)));
             let name = std::mem::take(&mut stream.facts.name);
@@ -250,6 +271,14 @@ impl NtfsVolume {
             if at < clusters {
                 gap = gap.or(Some((at, clusters)));
             }
+            if draft.entry.deleted {
+                stream.facts.recoverable = Some(match gap {
+                    _ if stream.facts.resident => Recoverability::Resident,
+                    // Windows may empty the list of runs when it deletes a file: then nothing is known of its clusters.
+                    None if !stream.runs.is_empty() || at > 0 => self.recoverability(&stream.runs),
+                    _ => Recoverability::Unknown,
+                });
+            }
             if let Some((from, to)) = gap {
                 issue(FileSystemIssue {
                     record: Some(number),
@@ -264,7 +293,16 @@ impl NtfsVolume {
             }
         }
         let entry = &mut draft.entry;
+        if entry.owner.is_none() {
+            let id = entry.standard_information.and_then(|information| information.security_id);
+            entry.owner = id.and_then(|id| self.owner(id)).map(str::to_owned);
+        }
         entry.streams = draft.streams.drain(..).map(|stream| stream.facts).collect();
+        if entry.reparse_tag == Some(wof::REPARSE_TAG) {
+            // The content lies in another stream; the main one is a hole.
+            let grade = entry.stream(wof::STREAM).and_then(|packed| packed.recoverable);
+            entry.streams.iter_mut().filter(|main| main.name.is_empty()).for_each(|main| main.recoverable = grade);
+        }
         entry.streams.sort_by_key(|stream| !stream.name.is_empty());
         entry.names.sort_by_key(|name| name.namespace == Namespace::Dos);
     }
@@ -500,7 +538,7 @@ impl Draft {
         let place = self.streams.iter().position(|stream| stream.facts.name == name);
         let place = place.unwrap_or_else(|| {
             let facts = StreamFacts { name, ..StreamFacts::default() };
-            self.streams.push(StreamDraft { facts, covered: Vec::new(), clusters: None, offset });
+            self.streams.push(StreamDraft { facts, covered: Vec::new(), clusters: None, runs: Vec::new(), offset });
             self.streams.len().saturating_sub(1)
         });
         // The place was just found or made.

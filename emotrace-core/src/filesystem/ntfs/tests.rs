@@ -108,7 +108,8 @@ fn image() -> Image {
 
     let volume = [
         samples::resident(kind::VOLUME_NAME, "", &samples::utf16("Täst")),
-        samples::resident(kind::VOLUME_INFORMATION, "", &[0, 0, 0, 0, 0, 0, 0, 0, 3, 1, 0, 0]),
+        samples::resident(kind::VOLUME_INFORMATION, "", &[0, 0, 0, 0, 0, 0, 0, 0, 3, 1, 1, 0]),
+        samples::resident(kind::OBJECT_ID, "", &[1; 16]),
     ];
     image.set(3, 3, LIVE, &with(named(ROOT_REF, "$Volume"), &volume));
 
@@ -232,6 +233,7 @@ fn a_healthy_volume_tells_its_facts_and_files() {
     let facts = volume.facts();
     assert_eq!((facts.kind.as_str(), facts.label.as_deref()), ("NTFS 3.1", Some("Täst")));
     assert_eq!((facts.serial, facts.cluster_size), (Some(0x1122_3344_5566_7788), Some(1024)));
+    assert_eq!((facts.dirty, facts.object_id.as_deref()), (Some(true), Some("01010101-0101-0101-0101-010101010101")));
     assert_eq!((facts.records, facts.formatted.map(|t| t.filetime())), (Some(64), Some(1)));
     assert_eq!(volume.issues(), []);
     let (entries, issues) = walk(&volume);
@@ -608,6 +610,205 @@ fn compressed_units() {
     assert_eq!(content(&volume, 37, "").unwrap_err().kind(), ErrorKind::InvalidData);
 }
 
+/// CompactOS: the main stream is a hole, the content lies in `WofCompressedData`. The streams come from another encoder.
+#[test]
+fn files_of_the_overlay_filter_read_as_their_content() {
+    let mut image = image();
+    // 300 = 0x12c: the stream takes clusters from there on, the first of them 4 bytes of chunk table each.
+    let stream = include_bytes!("../../../../testdata/formats/wof/xpress4k.bin");
+    assert!(stream.len() < 99 * CLUSTER);
+    image.cluster(300, stream);
+    let pairs = &[0x21, 99, 0x2c, 1, 0];
+    let packed = Sample {
+        name: "WofCompressedData",
+        highest: 98,
+        allocated: 99 * 1024,
+        size: stream.len() as u64,
+        initialized: stream.len() as u64,
+        pairs,
+        ..Sample::default()
+    };
+    let hole = Sample {
+        flags: 0x8000,
+        highest: 68,
+        allocated: 69 * 1024,
+        size: 70_000,
+        initialized: 70_000,
+        pairs: &[0x01, 69, 0],
+        ..Sample::default()
+    };
+    let point = |provider: u8, algorithm: u8| {
+        let data = [0x17, 0, 0, 0x80, 16, 0, 0, 0, 1, 0, 0, 0, provider, 0, 0, 0, 1, 0, 0, 0, algorithm, 0, 0, 0];
+        samples::resident(kind::REPARSE_POINT, "", &data)
+    };
+    let file = |name: &str, point: Vec<u8>, streams: &[Vec<u8>]| with(with(named(ROOT_REF, name), &[point]), streams);
+    let both = [samples::extent(hole), samples::extent(packed)];
+    image.set(36, 1, LIVE, &file("notepad.exe", point(2, 0), &both));
+    image.set(37, 1, LIVE, &file("in an image", point(1, 0), &both));
+    image.set(38, 1, LIVE, &file("no stream", point(2, 0), &both[..1]));
+    let volume = image.open().unwrap();
+    let bytes = content(&volume, 36, "").unwrap();
+    assert_eq!(bytes.len(), 70_000);
+    assert!(bytes.windows(8).any(|w| w == b"invoice ") && bytes[60_000..].windows(8).any(|w| w == b"document"));
+    // wimlib stored chunk 10 (bytes 40,960 on) as it is: it lies in the stream byte for byte.
+    assert!(stream.windows(4096).any(|w| w == &bytes[40_960..45_056]));
+    assert_eq!(content(&volume, 36, "WofCompressedData").unwrap(), stream, "the stream itself can still be had");
+    assert_eq!(volume.allocated_ranges(&entry(&volume, 36), ""), None);
+    assert_eq!(content(&volume, 37, "").unwrap_err().kind(), ErrorKind::Unsupported);
+    assert_eq!(content(&volume, 38, "").unwrap_err().kind(), ErrorKind::NotFound);
+}
+
+/// The samples' files have the security id 0x103.
+#[test]
+fn owners_by_security_id() {
+    let sid = |rid: u32| {
+        let mut sid = vec![1, 2, 0, 0, 0, 0, 0, 5];
+        sid.extend(21u32.to_le_bytes());
+        sid.extend(rid.to_le_bytes());
+        sid
+    };
+    let descriptor =
+        |rid: u32| [vec![1, 0, 0, 0x80, 20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], sid(rid)].concat();
+    let entry = |id: u32, at: u64, descriptor: &[u8]| {
+        let words = descriptor.chunks(4).map(|w| u32::from_le_bytes(w.try_into().unwrap()));
+        let hash = words.fold(0u32, |hash, word| hash.rotate_left(3).wrapping_add(word));
+        let mut data = [hash.to_le_bytes(), id.to_le_bytes()].concat();
+        data.extend(at.to_le_bytes());
+        data.extend((descriptor.len() as u32 + 20).to_le_bytes());
+        data.extend(descriptor);
+        data.resize(64, 0);
+        data
+    };
+    let sds = [entry(0x102, 0, &descriptor(500)), entry(0x103, 64, &descriptor(1001))].concat();
+    let mut image = image();
+    image.set(9, 9, LIVE, &with(named(ROOT_REF, "$Secure"), &[samples::resident(kind::DATA, "$SDS", &sds)]));
+    let own = samples::resident(kind::SECURITY_DESCRIPTOR, "", &descriptor(7));
+    image.set(36, 1, LIVE, &with(named(ROOT_REF, "with its own"), &[own]));
+    let volume = image.open().unwrap();
+    assert_eq!(entry_owner(&volume, 31).as_deref(), Some("S-1-5-21-1001"));
+    assert_eq!(entry_owner(&volume, 36).as_deref(), Some("S-1-5-21-7"));
+    // A descriptor of which the hash does not fit is not believed.
+    let at = place(9) + image.bytes[place(9)..][..CLUSTER].windows(4).position(|w| w == [0xe9, 3, 0, 0]).unwrap();
+    image.bytes[at] ^= 1;
+    assert_eq!(entry_owner(&image.open().unwrap(), 31), None);
+}
+
+fn entry_owner(volume: &NtfsVolume, record: u64) -> Option<String> {
+    entry(volume, record).owner
+}
+
+#[test]
+fn what_may_still_be_there_of_a_deleted_file() {
+    use crate::model::Recoverability as R;
+    let mut image = image();
+    // 300 = 0x12c to 303 free, 304 and 305 in use.
+    let mut bits = vec![0u8; 80];
+    bits[304 / 8] = 0b11;
+    image.set(6, 6, LIVE, &with(named(ROOT_REF, "$Bitmap"), &[samples::resident(kind::DATA, "", &bits)]));
+    let base = Sample { highest: 3, allocated: 4096, size: 4000, initialized: 4000, ..Sample::default() };
+    let file = |name: &str, sample: Sample<'_>| with(named(ROOT_REF, name), &[samples::extent(sample)]);
+    image.set(36, 2, 0, &file("free", Sample { pairs: &[0x21, 4, 0x2c, 1, 0], ..base }));
+    image.set(37, 2, 0, &file("partly", Sample { pairs: &[0x21, 4, 0x2d, 1, 0], ..base }));
+    let two = Sample { highest: 1, allocated: 2048, size: 2000, initialized: 2000, ..base };
+    image.set(38, 2, 0, &file("reused", Sample { pairs: &[0x21, 2, 0x30, 1, 0], ..two }));
+    image.set(39, 2, 0, &file("emptied", Sample { pairs: &[0], allocated: 0, size: 0, initialized: 0, ..base }));
+    image.set(40, 2, 0, &file("cut", Sample { pairs: &[0x21, 3, 0x2c, 1, 0], ..base }));
+    image.set(41, 2, 0, &with(named(ROOT_REF, "small"), &[samples::resident(kind::DATA, "", b"hi")]));
+    image.set(42, 2, 0, &file("outside", Sample { pairs: &[0x21, 4, 0, 4, 0], ..base }));
+    image.set(43, 1, LIVE, &file("live", Sample { pairs: &[0x21, 4, 0x2c, 1, 0], ..base }));
+    let volume = image.open().unwrap();
+    let grades: Vec<_> = (36..44).map(|record| entry(&volume, record).recoverable()).collect();
+    let expected = [
+        Some(R::Free),
+        Some(R::PartlyReused { free: 3, total: 4 }),
+        Some(R::Reused),
+        Some(R::Unknown),
+        Some(R::Unknown),
+        Some(R::Resident),
+        Some(R::Unknown),
+        None,
+    ];
+    assert_eq!(grades, expected);
+    // Without a bitmap nothing is known of clusters.
+    image.bytes[place(6)..][..4].fill(0);
+    let volume = image.open().unwrap();
+    assert_eq!(entry(&volume, 36).recoverable(), Some(R::Unknown));
+    assert_eq!(entry(&volume, 41).recoverable(), Some(R::Resident));
+}
+
+/// An index entry with times of our age: others are not taken for entries.
+fn dated(record: u64, sequence: u16, parent: u64, name: &str) -> Vec<u8> {
+    let mut key = samples::file_name_value(parent, name, 3);
+    for at in [15, 23, 31, 39] {
+        key[at] = 1;
+    }
+    index_entry(reference(record, sequence), Some(&key), None)
+}
+
+#[test]
+fn names_in_the_slack_of_indexes() {
+    let mut image = image();
+    // Blocks 0 and 1 of the root's index; a third one that the tree does not lead to.
+    let blocks = Sample {
+        type_code: kind::INDEX_ALLOCATION,
+        name: "$I30",
+        highest: 2,
+        allocated: 3072,
+        size: 3072,
+        initialized: 3072,
+        pairs: &[0x21, 3, 150, 0, 0],
+        ..Sample::default()
+    };
+    let middle = index_entry(reference(32, 1), Some(&samples::file_name_value(ROOT_REF, "Frag.bin", 3)), Some(0));
+    let root = samples::index_root(&[middle, index_entry(0, None, Some(1))]);
+    let index = [samples::resident(kind::INDEX_ROOT, "$I30", &root), samples::extent(blocks)];
+    image.set(5, 5, LIVE | DIRECTORY, &with(named(ROOT_REF, "."), &index));
+    let live = [dated(31, 1, ROOT_REF, "hello.txt"), index_entry(0, None, None)];
+    let gone = [
+        dated(31, 1, ROOT_REF, "hello.txt"),
+        dated(31, 1, ROOT_REF, "old name.txt"),
+        dated(32, 9, ROOT_REF, "reused.exe"),
+        dated(41, 3, reference(30, 7), "freed.exe"),
+    ];
+    let mut block = samples::index_block(0, &[live.to_vec(), gone.to_vec()].concat());
+    crate::formats::fixup::apply(&mut block);
+    let end = 48 + live.concat().len();
+    block[28..32].copy_from_slice(&((end - 24) as u32).to_le_bytes());
+    samples::protect(&mut block, 40);
+    image.cluster(150, &block);
+    let free = [dated(31, 1, ROOT_REF, "old name.txt"), dated(90, 2, ROOT_REF, "far.exe"), index_entry(0, None, None)];
+    image.cluster(152, &samples::index_block(2, &free));
+    // A deleted folder: its own former entry, and one that another folder's index left in its cluster.
+    let root = samples::index_root(&[
+        dated(42, 1, reference(36, 3), "inner.dll"),
+        dated(43, 1, ROOT_REF, "foreign.dll"),
+        index_entry(0, None, None),
+    ]);
+    let index = samples::resident(kind::INDEX_ROOT, "$I30", &root);
+    image.set(36, 4, DIRECTORY, &with(named(ROOT_REF, "gone"), &[index]));
+    image.set(41, 4, 0, &named(reference(30, 7), "freed.exe"));
+    let volume = image.open().unwrap();
+    let (mut names, mut issues) = (Vec::new(), Vec::new());
+    volume.each_slack_name(&mut |name| names.push(name), &mut |issue| issues.push(issue));
+    assert_eq!(issues, []);
+    let seen: Vec<_> = names
+        .iter()
+        .map(|n| (n.name.path.as_str(), n.file.and_then(|(r, s)| Some((r.record, s?))), n.place, n.directory.record))
+        .collect();
+    use crate::model::{RecordState as R, SlackPlace as P};
+    let expected = [
+        (r"\old name.txt", Some((31, R::Same)), P::Block, 5),
+        (r"\reused.exe", Some((32, R::Reused)), P::Block, 5),
+        (r"\$Orphan\freed.exe", Some((41, R::Deleted)), P::Block, 5),
+        (r"\far.exe", None, P::FreeBlock, 5),
+        // Record 42 was never used: nothing can be said of it.
+        (r"\gone\inner.dll", None, P::Record, 36),
+    ];
+    assert_eq!(seen, expected, "a copy of a live entry is left out, and so is one of another folder in a deleted one");
+    assert_eq!(names[0].offset, end as u64 + gone[0].len() as u64 + 16);
+    assert_eq!((names[4].directory_path.as_str(), names[4].directory_deleted), (r"\gone", true));
+}
+
 #[test]
 fn several_threads_see_the_same() {
     let volume = image().open().unwrap();
@@ -672,6 +873,7 @@ fn any_damage_ends_in_bounded_work() {
             }
         }
         let _ = volume.lookup(r"\Dir\In.log");
+        volume.each_slack_name(&mut |_| (), &mut |_| ());
     }
 }
 

@@ -1,0 +1,176 @@
+//! Everything that a run of the detection gives: what was found, what follows from it, and how it hangs together.
+
+use serde::{Serialize, Serializer};
+
+use super::{Evidence, Finding, Stage, Timestamp, Verdict};
+
+/// The result of the detection.
+#[derive(Clone, Debug, Serialize)]
+pub struct Assessment {
+    /// The judgement.
+    pub verdict: Verdict,
+    /// What the rules and the EmoCheck scanners found, in the order of time, undated ones last.
+    pub findings: Vec<Finding>,
+    /// Findings that were counted but not kept, because one rule hit more often than a list can use.
+    pub left_out: u64,
+    /// The five scanners of EmoCheck, for each installed system.
+    pub emocheck: Vec<EmoCheck>,
+    /// The chain of what happened.
+    pub story: Story,
+    /// What was looked for.
+    pub rules: RuleCounts,
+}
+
+/// The rules of a run in numbers.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct RuleCounts {
+    /// Rules that were held against the evidence.
+    pub evaluated: usize,
+    /// Rules of the catalogue that wait for an artifact.
+    pub unsupported: usize,
+    /// Rules that could not be evaluated on this evidence, each with the reason.
+    pub not_evaluated: Vec<(String, String)>,
+    /// SHA-256 over all rules, the mapping and the policy: two runs with the same value used the same rules.
+    pub digest: String,
+}
+
+/// What EmoCheck's scanners say of one installed system.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct EmoCheck {
+    /// Label of the volume.
+    pub volume: Option<String>,
+    /// Computer name.
+    pub hostname: Option<String>,
+    /// The volume's serial number, low 32 bits, as 8 hex digits; absent if it is not known.
+    pub serial: Option<String>,
+    /// Where the serial comes from.
+    pub serial_source: String,
+    /// The name that the first generation makes from the serial.
+    pub v1_name: Option<String>,
+    /// The name of the registry value that the second generation uses.
+    pub v2_value: Option<String>,
+    /// True if a hit is sure enough to call the host infected.
+    pub infected: bool,
+    /// One line for each of the five.
+    pub scanners: Vec<ScannerResult>,
+    /// Candidates, the surest first.
+    pub hits: Vec<EmoCheckHit>,
+    /// What looked like a hit and is none, and what could not be looked at.
+    pub notes: Vec<String>,
+}
+
+/// One scanner in a line.
+#[derive(Clone, Debug, Serialize)]
+pub struct ScannerResult {
+    /// `v1` to `v5`.
+    pub method: &'static str,
+    /// The time of Emotet that it knows.
+    pub period: &'static str,
+    /// What it looks for, English.
+    pub what: &'static str,
+    /// What it looks for, Japanese.
+    pub what_ja: &'static str,
+    /// Hits.
+    pub hits: usize,
+    /// The highest confidence of a hit.
+    pub confidence: f64,
+    /// Why it could not look, or not everywhere.
+    pub limits: Option<String>,
+}
+
+/// One candidate.
+#[derive(Clone, Debug, Serialize)]
+pub struct EmoCheckHit {
+    /// EmoCheck's key: the file name of the program.
+    pub process_name: String,
+    /// EmoCheck's key: always empty, there are no processes on a dead disk.
+    pub process_id: String,
+    /// EmoCheck's key: the program's path, or where its trace lies.
+    pub image_path: String,
+    /// EmoCheck's key: what starts it, if that was found.
+    pub registry_key: String,
+    /// `v1` to `v5`.
+    pub method: &'static str,
+    /// The artifact that shows it.
+    pub artifact: &'static str,
+    /// Byte offset of the record.
+    pub offset: Option<u64>,
+    /// The instant.
+    #[serde(serialize_with = "instant")]
+    pub time: Option<Timestamp>,
+    /// What the instant means.
+    pub time_meaning: String,
+    /// `live`, `deleted` …
+    pub state: &'static str,
+    /// The account.
+    pub user: Option<String>,
+    /// 0 to 1.
+    pub confidence: f64,
+    /// EmoCheck itself would have this candidate on its list.
+    pub as_emocheck: bool,
+    /// Why it is a candidate, with the numbers.
+    pub why: String,
+    /// Where it was found.
+    #[serde(skip)]
+    pub evidence: Vec<Evidence>,
+}
+
+/// The chain of what happened.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Story {
+    /// One chain for each account in the infection window, the one with the most steps first.
+    pub chains: Vec<Chain>,
+    /// Findings of other times: older infections, leftovers.
+    pub elsewhere: Vec<Step>,
+    /// What one would expect and what is not there, as sentences.
+    pub gaps: Vec<Gap>,
+}
+
+/// What happened under one account.
+#[derive(Clone, Debug, Serialize)]
+pub struct Chain {
+    /// The account; absent for what no account is known of.
+    pub user: Option<String>,
+    /// The steps in the order of time.
+    pub steps: Vec<Step>,
+}
+
+/// One step: a finding, or a fact beside findings.
+#[derive(Clone, Debug, Serialize)]
+pub struct Step {
+    /// The instant.
+    #[serde(serialize_with = "instant")]
+    pub time: Option<Timestamp>,
+    /// The part of an infection; absent for a fact beside the findings.
+    pub stage: Option<Stage>,
+    /// Rule or kind of event.
+    pub title: String,
+    /// The same in Japanese, where there is one.
+    pub title_ja: Option<String>,
+    /// What the evidence says.
+    pub text: String,
+    /// The artifact.
+    pub artifact: &'static str,
+    /// Place of the finding in the list.
+    pub finding: Option<usize>,
+    /// Further findings of the same fact.
+    pub also: Vec<usize>,
+    /// Time since the step before, in seconds, where that is long.
+    pub after_gap: Option<u64>,
+}
+
+/// Something that is missing.
+#[derive(Clone, Debug, Serialize)]
+pub struct Gap {
+    /// English.
+    pub text: String,
+    /// Japanese.
+    pub text_ja: String,
+}
+
+fn instant<S: Serializer>(time: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
+    match time {
+        Some(time) => serializer.collect_str(time),
+        None => serializer.serialize_none(),
+    }
+}
