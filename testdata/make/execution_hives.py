@@ -208,7 +208,23 @@ def registry_keys():
     write_hive(place('registry_keys', 'software.hve'), software, 'emRoot\\System32\\Config\\SOFTWARE', INSTALL)
 
 
+def deleted():
+    user = user_hive()
+    run = user.at(f'{WINDOWS}\\Run')
+    run.values, run.ts = [('OneDrive', SZ, 'C:\\OneDrive.exe')], '2020-08-27T10:00:00Z'
+    run.gone_values = [('mscsvidc', SZ, 'C:\\Users\\Clippy\\AppData\\Local\\mscsvidc\\mscsvidc.exe')]
+    user.at(WINDOWS).gone = {'RunOnce': Key(values=[('once', SZ, 'C:\\once.exe')], ts=INFECTED)}
+    user.at(WINDOWS).ts = '2020-08-27T10:00:00Z'
+    write_hive(place('run_keys', 'deleted.hve'), user, '\\??\\C:\\Users\\Clippy\\ntuser.dat', INSTALL)
+    system = system_hive()
+    system.at('ControlSet001\\Services').gone = {'evilsvc': Key(values=[
+        ('Type', DWORD, 16), ('Start', DWORD, 2), ('ImagePath', EXPAND_SZ, 'C:\\Windows\\SysWOW64\\evilsvc.exe')], ts=INFECTED)}
+    system.at('ControlSet001\\Services').ts = '2020-08-27T10:00:00Z'
+    write_hive(place('services', 'deleted.hve'), system, 'SYSTEM', INSTALL)
+
+
 if __name__ == '__main__':
+    deleted()
     registry_keys()
     amcache()
     app_compat_flags()

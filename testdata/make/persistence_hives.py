@@ -70,6 +70,9 @@ def task_cache():
          dynamic_info('2020-08-26T05:10:01.5Z', '2020-08-26T05:15:00.0000001Z', 0x41306, '2020-08-26T05:15:03Z'),
          Author='DESKTOP\\Clippy', Date='2020-08-26T14:10:01', URI='\\Run', Description='runs')
     cache.at(f'Tasks\\{identifier("1")}').ts = '2020-08-26T05:15:04Z'
+    # Version, then flag (with seven bytes that are not cleared) and time of the earliest start and of the latest end.
+    head_of_triggers = struct.pack('<QB7sQB7sQ', 0x17, 1, b'\x07' * 7, filetime('2020-08-26T14:12:00Z'), 0, b'\x07' * 7, 2**64 - 1)
+    cache.at(f'Tasks\\{identifier("1")}').values.append(('Triggers', BINARY, head_of_triggers))
     task('2', '\\Gone', head + execute('C:\\hidden.exe'), dynamic_info('2020-08-26T05:11:00Z', None, 0, 0))
     task('3', '\\Folder\\NoSD', struct.pack('<H', 1) + execute('old.exe')[:-2], dynamic_info('2020-08-26T05:12:00Z', None, 0))
     task('4', '\\Cut', head + execute('first.exe') + b'\x66\x66\xff', dynamic_info('2020-08-26T05:13:00Z', None, 0, 0))
@@ -212,6 +215,123 @@ def office_addins():
     user('office_addins', tree)
 
 
+def usb_devices():
+    tree = Key(ts=INSTALL)
+    properties = 'Properties\\{83da6326-97a6-4088-9453-a1923f573b29}'
+
+    def stamp(when):
+        return struct.pack('<Q', filetime(when))
+
+    disk = tree.at('ControlSet001\\Enum\\USBSTOR\\Disk&Ven_Evil&Prod_Stick&Rev_1.0\\0123456789&0')
+    disk.values = [('FriendlyName', SZ, 'Evil Stick USB Device'), ('Service', SZ, 'disk'),
+                   ('ContainerID', SZ, '{b3de1805-dd31-527c-b2e7-845dd3712470}')]
+    for number, minute in (('0064', 1), ('0065', 1), ('0066', 2), ('0067', 3)):
+        disk.at(f'{properties}\\{number}').values = [('', FILETIME_PROPERTY, stamp(f'2020-08-26T05:0{minute}:00.5Z'))]
+    disk.at('Device Parameters')
+    seven = tree.at('ControlSet001\\Enum\\USB\\VID_0781&PID_5530\\7&1234&0&2')
+    seven.values = [('DeviceDesc', SZ, '@usbstor.inf,%genericbulkonly.devicedesc%;USB Mass Storage Device')]
+    seven.at(f'{properties}\\00000065\\00000000').values = [('Type', DWORD, 16), ('Data', BINARY, stamp('2020-08-26T05:04:00Z'))]
+    tree.at('ControlSet001\\Services')
+    system('usb_devices', tree)
+
+
+def mounted_devices():
+    tree = Key(ts=INSTALL)
+    device = '_??_USBSTOR#Disk&Ven_Evil&Prod_Stick&Rev_1.0#0123456789&0#{53f56307-b6bf-11d0-94f2-00a0c91efb8b}'
+    tree.at('MountedDevices').values = [
+        ('\\DosDevices\\C:', BINARY, struct.pack('<IQ', 0xDF4546AE, 1048576)),
+        ('\\??\\Volume{11111111-2222-3333-4444-555555555555}', BINARY, b'DMIO:ID:' + bytes(range(1, 17))),
+        ('\\DosDevices\\E:', BINARY, device.encode('utf-16le'))]
+    tree.at('ControlSet001\\Services')
+    system('mounted_devices', tree)
+
+
+def network_profiles():
+    tree = Key(ts=INSTALL)
+    networks = tree.at(f'{NT}\\NetworkList')
+    identifier = '{A0000000-0000-0000-0000-000000000001}'
+    networks.at(f'Profiles\\{identifier}').values = [
+        ('ProfileName', SZ, 'Cafe'), ('Description', SZ, 'Cafe'), ('Managed', DWORD, 0), ('Category', DWORD, 0),
+        ('NameType', DWORD, 71), ('DateCreated', BINARY, struct.pack('<8H', 2020, 8, 3, 26, 14, 9, 52, 345)),
+        ('DateLastConnected', BINARY, struct.pack('<8H', 2020, 8, 3, 26, 15, 0, 0, 0))]
+    networks.at(f'Profiles\\{identifier}').ts = '2020-08-26T06:00:00Z'
+    networks.at('Signatures\\Unmanaged\\0101').values = [
+        ('ProfileGuid', SZ, identifier), ('Description', SZ, 'Cafe'), ('FirstNetwork', SZ, 'Cafe'),
+        ('DnsSuffix', SZ, 'cafe.example'), ('DefaultGatewayMac', BINARY, bytes.fromhex('001122334455')), ('Source', DWORD, 8)]
+    tree.at(WINDOWS)
+    software('network_profiles', tree)
+
+
+def interfaces():
+    tree = Key(ts=INSTALL)
+    key = tree.at('ControlSet001\\Services\\Tcpip\\Parameters\\Interfaces\\{11111111-2222-3333-4444-555555555555}')
+    key.values = [
+        ('EnableDHCP', DWORD, 1), ('DhcpIPAddress', SZ, '192.168.1.23'), ('IPAddress', MULTI_SZ, ['0.0.0.0']),
+        ('DhcpServer', SZ, '192.168.1.1'), ('DhcpNameServer', SZ, '192.168.1.1 8.8.8.8'), ('NameServer', SZ, ''),
+        ('DhcpDefaultGateway', MULTI_SZ, ['192.168.1.1']), ('DhcpNetworkHint', SZ, '34166656'),
+        ('LeaseObtainedTime', DWORD, 1598418000), ('LeaseTerminatesTime', DWORD, 1598504400)]
+    system('interfaces', tree)
+
+
+def shares():
+    tree = Key(ts=INSTALL)
+    tree.at('ControlSet001\\Services\\LanmanServer\\Shares').values = [
+        ('Public', MULTI_SZ, ['CSCFlags=0', 'MaxUses=4294967295', 'Path=C:\\Users\\Public', 'Permissions=0', 'Remark=a=b',
+                              'ShareName=Public', 'Type=0'])]
+    tree.at('ControlSet001\\Services\\LanmanServer\\Shares').ts = INFECTED
+    system('shares', tree)
+
+
+def firewall_rules():
+    tree = Key(ts=INSTALL)
+    policy = tree.at('ControlSet001\\Services\\SharedAccess\\Parameters\\FirewallPolicy')
+    policy.at('FirewallRules').values = [
+        ('{E0000000-0000-0000-0000-000000000001}', SZ,
+         'v2.30|Action=Allow|Active=TRUE|Dir=In|Protocol=6|Profile=Private|Profile=Public|LPort=80|LPort=443|'
+         'App=C:\\Users\\Public\\evil.exe|Name=evil|')]
+    policy.at('FirewallRules').ts = INFECTED
+    policy.at('StandardProfile').values = [('EnableFirewall', DWORD, 0)]
+    policy.at('StandardProfile\\AuthorizedApplications\\List').values = [('C:\\old.exe', SZ, 'C:\\old.exe:*:Enabled:old')]
+    system('firewall_rules', tree)
+
+
+def proxy_settings():
+    tree = Key(ts=INSTALL)
+    settings = tree.at(f'Software\\{WINDOWS}\\Internet Settings')
+    settings.values = [('ProxyEnable', DWORD, 1), ('ProxyServer', SZ, '127.0.0.1:8080'), ('ProxyOverride', SZ, '<local>'),
+                       ('AutoConfigURL', SZ, 'http://evil.example/p.pac')]
+    settings.ts = INFECTED
+    blob = struct.pack('<III', 0x46, 5, 7)
+    for string in (b'127.0.0.1:8080', b'<local>', b'http://evil.example/p.pac'):
+        blob += struct.pack('<I', len(string)) + string
+    settings.at('Connections').values = [('DefaultConnectionSettings', BINARY, blob + bytes(32)),
+                                         ('SavedLegacySettings', BINARY, blob[:20])]
+    settings.at('ZoneMap\\Domains\\evil.example\\www').values = [('http', DWORD, 2)]
+    settings.at('ZoneMap\\Ranges\\Range1').values = [(':Range', SZ, '10.0.0.1-10.0.0.9'), ('*', DWORD, 1)]
+    user('proxy_settings', tree)
+
+
+def recording_state():
+    tree = Key(ts=INSTALL)
+    channels = tree.at(f'{WINDOWS}\\WINEVT\\Channels')
+    off = channels.at('Microsoft-Windows-PowerShell/Operational')
+    off.values, off.ts = [('Enabled', DWORD, 0), ('Type', DWORD, 1)], INFECTED
+    channels.at('Some/Debug').values = [('Enabled', DWORD, 0), ('Type', DWORD, 3)]
+    channels.at('Some/On').values = [('Enabled', DWORD, 1), ('Type', DWORD, 1)]
+    tree.at('Policies\\Microsoft\\Windows\\PowerShell\\ScriptBlockLogging').values = [('EnableScriptBlockLogging', DWORD, 1)]
+    tree.at(f'{WINDOWS}\\Policies\\System\\Audit').values = [('ProcessCreationIncludeCmdLine_Enabled', DWORD, 0)]
+    tree.at(NT)
+    software('recording_state', tree)
+    tree = Key(ts=INSTALL)
+    control = tree.at('ControlSet001\\Control')
+    control.at('Session Manager\\Memory Management\\PrefetchParameters').values = [('EnablePrefetcher', DWORD, 2)]
+    control.at('FileSystem').values = [('NtfsDisableLastAccessUpdate', DWORD, 0x80000002)]
+    control.at('MiniNt').ts = INFECTED
+    control.at('WMI\\Autologger\\EventLog-System').values = [('Start', DWORD, 1)]
+    tree.at('ControlSet001\\Services\\DPS').values = [('Start', DWORD, 4)]
+    system('recording_state', tree)
+
+
 if __name__ == '__main__':
     task_cache()
     defender_settings()
@@ -223,3 +343,11 @@ if __name__ == '__main__':
     com_servers()
     shell_extensions()
     office_addins()
+    usb_devices()
+    mounted_devices()
+    network_profiles()
+    interfaces()
+    shares()
+    firewall_rules()
+    proxy_settings()
+    recording_state()

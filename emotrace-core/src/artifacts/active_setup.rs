@@ -1,7 +1,7 @@
 //! Active Setup: commands that run once for each user at logon.
 //!
-//! `SOFTWARE\Microsoft\Active Setup\Installed Components\{…}`: `StubPath` is run at a user's logon unless the user's own hive has
-//! the same key with the same or a later `Version`; afterwards it has.
+//! `SOFTWARE\Microsoft\Active Setup\Installed Components\{…}`: `StubPath` is run at a user's logon unless the user's
+//! own hive has the same key with the same or a later `Version`; afterwards it has.
 //!
 //! Source: Microsoft KB 238441 (as known from its copies); MITRE ATT&CK T1547.014.
 
@@ -41,12 +41,12 @@ static DONE: Descriptor = Descriptor {
 /// See the module's text.
 pub(super) static ARTIFACT: Artifact = Artifact {
     name: "active_setup",
-    doc: "Active Setup runs a command once for each user, at the first logon after a component was installed or got a new \
-version. The machine's hive has the commands, each user's hive what was run for that user.\n\n\
-It proves that the command was set, and by the user's key, that Windows ran it for that user: the key is written when the \
-command has run. The time of a row is the last write of the KEY: it dates the last change of any of its values.\n\n\
-It does not prove what the command did. Windows itself has some twenty components with commands; a component without command \
-gives no row.\n\n\
+    doc: "Active Setup runs a command once for each user, at the first logon after a component was installed or got a \
+new version. The machine's hive has the commands, each user's hive what was run for that user.\n\n\
+It proves that the command was set, and by the user's key, that Windows ran it for that user: the key is written when \
+the command has run. The time of a row is the last write of the KEY: it dates the last change of any of its values.\n\n\
+It does not prove what the command did. Windows itself has some twenty components with commands; a component without \
+command gives no row.\n\n\
 It lives until somebody removes it. A user's key stays when the component goes.",
     references: &["https://attack.mitre.org/techniques/T1547/014/"],
     emits: &[&COMPONENT, &DONE],

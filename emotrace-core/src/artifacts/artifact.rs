@@ -364,7 +364,8 @@ impl<'a> Out<'a> {
             descriptor,
             values,
             user: user.or_else(|| self.user.clone()),
-            state: state.unwrap_or(self.state),
+            // That a log held it matters only for what is in use: what was deleted stays deleted.
+            state: state.filter(|s| *s != State::LogReplayed || self.state == State::Live).unwrap_or(self.state),
             origin,
         };
         times.sort_by_key(|(_, time)| *time);

@@ -1,8 +1,9 @@
 //! What the session manager does at the next boot, before any service: programs, and renames of files in use.
 //!
-//! `SYSTEM\…\Control\Session Manager`: `BootExecute`, `BootExecuteNoPnpSync`, `SetupExecute`, `PlatformExecute`, `Execute` name native programs (`autocheck autochk *`
-//! on every machine); `S0InitialCommand` one more. `PendingFileRenameOperations` and `…2` are pairs of texts: file, new name.
-//! An empty new name deletes the file; `!` before the new name replaces a file that is there. Paths begin with `\??\`.
+//! `SYSTEM\…\Control\Session Manager`: `BootExecute`, `BootExecuteNoPnpSync`, `SetupExecute`, `PlatformExecute`,
+//! `Execute` name native programs (`autocheck autochk *` on every machine); `S0InitialCommand` one more.
+//! `PendingFileRenameOperations` and `…2` are pairs of texts: file, new name. An empty new name deletes the file; `!`
+//! before the new name replaces a file that is there. Paths begin with `\??\`.
 //!
 //! Source: Microsoft, `MoveFileEx` (MOVEFILE_DELAY_UNTIL_REBOOT); MITRE ATT&CK T1547.
 
@@ -27,12 +28,13 @@ static RENAME: Descriptor = Descriptor {
 /// See the module's text.
 pub(super) static ARTIFACT: Artifact = Artifact {
     name: "boot_execute",
-    doc: "The session manager is the first program that Windows starts. It runs the native programs of BootExecute and its \
-like, and then renames and deletes files that were in use when somebody wanted them gone (PendingFileRenameOperations).\n\n\
-It proves that the programs were set to run at boot, and that somebody asked for the renames since the last boot. The time of \
-a row is the last write of the KEY, which any change of any value of the session manager sets.\n\n\
-It does not prove who asked: installers, updates and security products do it all the time. BootExecute is autocheck autochk \
-* on every machine; anything beside it was added.\n\n\
+    doc: "The session manager is the first program that Windows starts. It runs the native programs of BootExecute \
+and its like, and then renames and deletes files that were in use when somebody wanted them gone \
+(PendingFileRenameOperations).\n\n\
+It proves that the programs were set to run at boot, and that somebody asked for the renames since the last boot. The \
+time of a row is the last write of the KEY, which any change of any value of the session manager sets.\n\n\
+It does not prove who asked: installers, updates and security products do it all the time. BootExecute is autocheck \
+autochk * on every machine; anything beside it was added.\n\n\
 The programs stay until somebody changes the value. The renames are gone after the next boot.",
     references: &[
         "https://learn.microsoft.com/en-us/windows/win32/api/winbase/nf-winbase-movefileexw",

@@ -1,6 +1,7 @@
 //! COM classes of a user: each one takes precedence over the machine's class of the same identifier.
 //!
-//! `UsrClass.dat`, `CLSID\{…}` (and `WOW6432Node\CLSID\{…}`); on some systems `NTUSER.DAT`, `Software\Classes\CLSID\{…}`:
+//! `UsrClass.dat`, `CLSID\{…}` (and `WOW6432Node\CLSID\{…}`); on some systems `NTUSER.DAT`,
+//! `Software\Classes\CLSID\{…}`:
 //!
 //! | subkey | default value |
 //! |---|---|
@@ -18,14 +19,15 @@ use crate::model::Host;
 /// See the module's text.
 pub(super) static ARTIFACT: Artifact = Artifact {
     name: "com_servers",
-    doc: "COM classes that a user's own hives define: library, program, or other class that Windows takes when a program of \
-that user asks for the class. A user's class goes before the machine's class of the same identifier, so whoever may write the \
-user's hive can put a library into Explorer or into a scheduled task without any right on the machine.\n\n\
-It proves that the class was defined for the user. The time of a row is the last write of the KEY with the server's path: it \
-dates the last change of any of its values.\n\n\
-It does not prove that the class was used. Every one of the user's classes gives a row; programs that are installed for one \
-user (OneDrive, Teams, browsers, Dropbox) have many. Telling is a class that the machine has too, and a server in a folder \
-where no program belongs.\n\n\
+    doc: "COM classes that a user's own hives define: library, program, or other class that Windows takes when a \
+program of that user asks for the class. A user's class goes before the machine's class of the same identifier, so \
+whoever may write the user's hive can put a library into Explorer or into a scheduled task without any right on the \
+machine.\n\n\
+It proves that the class was defined for the user. The time of a row is the last write of the KEY with the server's \
+path: it dates the last change of any of its values.\n\n\
+It does not prove that the class was used. Every one of the user's classes gives a row; programs that are installed \
+for one user (OneDrive, Teams, browsers, Dropbox) have many. Telling is a class that the machine has too, and a \
+server in a folder where no program belongs.\n\n\
 It lives until somebody removes it.",
     references: &[
         "https://learn.microsoft.com/en-us/windows/win32/com/clsid-key-hklm",

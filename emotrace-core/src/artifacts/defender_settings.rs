@@ -13,7 +13,7 @@
 //! Source: Microsoft, "Configure Microsoft Defender Antivirus exclusions", WindowsDefender.admx.
 
 use super::artifact::{Artifact, ArtifactError, Completion, KeyInput, Out, Reads};
-use super::key_values::{KeyValues, value_record};
+use super::key_values::{KeyValues, is_listed, value_record};
 use crate::model::{Descriptor, Field, Host, Kind};
 
 static EXCLUSION: Descriptor = Descriptor {
@@ -51,14 +51,15 @@ static SETTING: Descriptor = Descriptor {
 /// See the module's text.
 pub(super) static ARTIFACT: Artifact = Artifact {
     name: "defender_settings",
-    doc: "The settings of Microsoft Defender in the registry, the machine's own and those of a group policy: what it leaves out \
-(exclusions), whether real-time protection and its parts are on, what it reports, and what it does with threats.\n\n\
-It proves that the setting stands there. The time of a row is the last write of the KEY: it dates the last change of any of \
-its values. The key of exclusions is written when one is added or removed, so for the exclusion that came last it is the \
-exact time.\n\n\
-It does not prove who set it, nor that Defender heeded it: with tamper protection on, DisableAntiSpyware and the like do \
-nothing, and since August 2020 Defender ignores DisableAntiSpyware on clients. Defender keeps the key locked while it runs, \
-so an offline change is telling. Event 5007 of Defender's log tells each change with its time.\n\n\
+    doc: "The settings of Microsoft Defender in the registry, the machine's own and those of a group policy: what it \
+leaves out (exclusions), whether real-time protection and its parts are on, what it reports, and what it does with \
+threats.\n\n\
+It proves that the setting stands there. The time of a row is the last write of the KEY: it dates the last change of \
+any of its values. The key of exclusions is written when one is added or removed, so for the exclusion that came last \
+it is the exact time.\n\n\
+It does not prove who set it, nor that Defender heeded it: with tamper protection on, DisableAntiSpyware and the like \
+do nothing, and since August 2020 Defender ignores DisableAntiSpyware on clients. Defender keeps the key locked while \
+it runs, so an offline change is telling. Event 5007 of Defender's log tells each change with its time.\n\n\
 It lives until somebody changes it; policies come back when they are applied again.",
     references: &[
         "https://learn.microsoft.com/en-us/defender-endpoint/configure-exclusions-microsoft-defender-antivirus",
@@ -120,7 +121,7 @@ fn parse(input: &KeyInput<'_>, _: &Host, out: &mut Out<'_>) -> Result<Completion
     let components: Vec<&str> = path.split('\\').collect();
     let product =
         |name: &&str| ["Windows Defender", "Microsoft Antimalware"].iter().any(|p| p.eq_ignore_ascii_case(name));
-    let below = components.iter().position(|name| product(name)).map_or(0, |at| at.saturating_add(1));
+    let below = components.iter().position(product).map_or(0, |at| at.saturating_add(1));
     let section = components.get(below..).unwrap_or_default().join("\\");
     let parent = input.key.parent().map(|key| key.name()).unwrap_or_default();
     for value in KeyValues::read(&input.key, out).iter() {
@@ -151,11 +152,25 @@ fn parse(input: &KeyInput<'_>, _: &Host, out: &mut Out<'_>) -> Result<Completion
     Ok(Completion::Complete)
 }
 
+/// Switches that take protection away when they are set, wherever they lie.
+const SWITCHED_OFF: &[&str] = &[
+    "DisableAntiSpyware",
+    "DisableAntiVirus",
+    "DisableRoutinelyTakingAction",
+    "DisableArchiveScanning",
+    "DisableBlockAtFirstSeen",
+    "DisableHeuristics",
+    "DisablePackedExeScanning",
+];
+
 /// Whether a setting takes protection away, for settings of which that is known.
 fn weakens(section: &str, name: &str, data: &str) -> Option<bool> {
     let is = |text: &str| name.eq_ignore_ascii_case(text);
     let off = data == "0";
-    if name.get(..7).is_some_and(|head| head.eq_ignore_ascii_case("Disable")) {
+    // Other switches of that kind are on by default (scans of network drives, for example), or make it stronger
+    // (DisableLocalAdminMerge).
+    let real_time = section.eq_ignore_ascii_case("Real-Time Protection");
+    if real_time && is_listed(name, &["Disable*"]) || is_listed(name, SWITCHED_OFF) {
         return Some(!off);
     }
     if section.get(..7).is_some_and(|head| head.eq_ignore_ascii_case("Threats")) && !is("Threats_ThreatIdDefaultAction")
@@ -203,6 +218,15 @@ mod tests {
             ]
         );
         assert_eq!(sink.events[0].time.unwrap().to_string(), "2020-08-26T05:09:52.0000000Z");
+    }
+
+    #[test]
+    fn nothing_is_said_of_settings_that_are_not_known() {
+        assert_eq!(weakens("", "DisableLocalAdminMerge", "1"), None);
+        assert_eq!(weakens("Scan", "DisableScanningNetworkFiles", "1"), None);
+        assert_eq!(weakens("Real-Time Protection", "DisableBehaviorMonitoring", "0"), Some(false));
+        assert_eq!(weakens(r"Threats\ThreatSeverityDefaultAction", "4", "6"), Some(true));
+        assert_eq!(weakens("Features", "TamperProtection", "4"), Some(true));
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! Image file execution options: what Windows does when a program of a given name starts or ends.
 //!
-//! `SOFTWARE\Microsoft\Windows NT\CurrentVersion\Image File Execution Options\<program>`: `Debugger` is started instead of the
-//! program, `VerifierDlls` are loaded into it, `GlobalFlag` 0x200 watches its end. `…\SilentProcessExit\<program>`:
-//! `MonitorProcess` is started when it ends. Keys below the program's narrow it to one path (`FilterFullPath`).
+//! `SOFTWARE\Microsoft\Windows NT\CurrentVersion\Image File Execution Options\<program>`: `Debugger` is started instead
+//! of the program, `VerifierDlls` are loaded into it, `GlobalFlag` 0x200 watches its end.
+//! `…\SilentProcessExit\<program>`: `MonitorProcess` is started when it ends. Keys below the program's narrow it to one
+//! path (`FilterFullPath`).
 //!
 //! Source: Microsoft, "Image File Execution Options", "Monitoring silent process exit"; MITRE ATT&CK T1546.012.
 
@@ -35,12 +36,14 @@ loaded][, GlobalFlag {global_flag}]",
 /// See the module's text.
 pub(super) static ARTIFACT: Artifact = Artifact {
     name: "image_options",
-    doc: "Image file execution options are meant for debugging: by the name of a program they say what to start in its place \
-(Debugger), what to load into it (VerifierDlls), and what to start when it ends (SilentProcessExit, MonitorProcess).\n\n\
-It proves that the options were set. The time of a row is the last write of the KEY: it dates the last change of any of its \
-values.\n\n\
-It does not prove that the program was run, and so that the other one was. Some tools for developers and Process Explorer \
-(in place of the task manager) set a debugger too; keys with other values only (mitigations, for example) give no row.\n\n\
+    doc: "Image file execution options are meant for debugging: by the name of a program they say what to start in \
+its place (Debugger), what to load into it (VerifierDlls), and what to start when it ends (SilentProcessExit, \
+MonitorProcess).\n\n\
+It proves that the options were set. The time of a row is the last write of the KEY: it dates the last change of any \
+of its values.\n\n\
+It does not prove that the program was run, and so that the other one was. Some tools for developers and Process \
+Explorer (in place of the task manager) set a debugger too; keys with other values only (mitigations, for example) \
+give no row.\n\n\
 It lives until somebody removes it.",
     references: &[
         "https://learn.microsoft.com/en-us/windows-hardware/drivers/debugger/registry-entries-for-silent-process-exit",

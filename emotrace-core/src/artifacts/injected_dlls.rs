@@ -11,7 +11,8 @@
 //! | `SYSTEM\…\Services\W32Time\TimeProviders\*` | `DllName` | the time service |
 //! | `SOFTWARE\Microsoft\NetSh` | all | netsh.exe |
 //!
-//! Source: Microsoft's documentation of each; MITRE ATT&CK T1546.007, .009, .010, T1547.002, .003, .005, .010, T1556.002.
+//! Source: Microsoft's documentation of each; MITRE ATT&CK T1546.007, .009, .010, T1547.002, .003, .005, .010,
+//! T1556.002.
 
 use super::artifact::{Artifact, ArtifactError, Completion, KeyInput, Out, Reads};
 use super::key_values::{AUTOSTART, Place, give_autostarts};
@@ -20,14 +21,15 @@ use crate::model::Host;
 /// See the module's text.
 pub(super) static ARTIFACT: Artifact = Artifact {
     name: "injected_dlls",
-    doc: "Libraries that Windows loads into many programs (AppInit_DLLs, AppCertDlls), into the security authority (LSA \
-packages, security providers), into the print spooler (monitors, providers, processors), at logon (network providers), into \
-the time service or into netsh, because a value in the registry names them.\n\n\
-It proves that the library was set to be loaded. The time of a row is the last write of the KEY: it dates the last change of \
-any of its values, not of each.\n\n\
-It does not prove that the library was loaded: AppInit_DLLs count only while LoadAppInit_DLLs is 1, and not at all with \
-Secure Boot; protected processes refuse libraries without the right signature. Most names here belong to Windows itself: \
-msv1_0 and scecli among the LSA packages, localspl and tcpmon among the print monitors, ifmon and others in NetSh.\n\n\
+    doc: "Libraries that Windows loads into many programs (AppInit_DLLs, AppCertDlls), into the security authority \
+(LSA packages, security providers), into the print spooler (monitors, providers, processors), at logon (network \
+providers), into the time service or into netsh, because a value in the registry names them.\n\n\
+It proves that the library was set to be loaded. The time of a row is the last write of the KEY: it dates the last \
+change of any of its values, not of each.\n\n\
+It does not prove that the library was loaded: AppInit_DLLs count only while LoadAppInit_DLLs is 1, and not at all \
+with Secure Boot; protected processes refuse libraries without the right signature. Most names here belong to Windows \
+itself: msv1_0 and scecli among the LSA packages, localspl and tcpmon among the print monitors, ifmon and others in \
+NetSh.\n\n\
 It lives until somebody changes the value.",
     references: &[
         "https://learn.microsoft.com/en-us/windows/win32/dlls/secure-boot-and-appinit-dlls",

@@ -207,4 +207,45 @@ pub(super) mod tests {
         assert!(is_listed("OPEN12", &["open*"]) && is_listed("x", &[]) && is_listed("SHELL", &["Shell"]));
         assert!(!is_listed("OPE", &["open*"]) && !is_listed("Shell2", &["Shell"]));
     }
+
+    /// Every artifact that reads keys, on every key of more than a thousand damaged hives, whether its pattern fits or not.
+    #[test]
+    fn damage_never_panics() {
+        const HIVES: &[&[u8]] = &[
+            include_bytes!("../../../testdata/artifacts/task_cache/software.hve"),
+            include_bytes!("../../../testdata/artifacts/usb_devices/system.hve"),
+            include_bytes!("../../../testdata/artifacts/network_profiles/software.hve"),
+            include_bytes!("../../../testdata/artifacts/boot_execute/system.hve"),
+            include_bytes!("../../../testdata/artifacts/proxy_settings/ntuser.hve"),
+        ];
+        let mut seed = 0x9e37_79b9_7f4a_7c15u64;
+        let mut random = |below: usize| {
+            seed ^= seed << 13;
+            seed ^= seed >> 7;
+            seed ^= seed << 17;
+            usize::try_from(seed % below as u64).unwrap()
+        };
+        let mut keys_read = 0u32;
+        for round in 0..1500 {
+            let mut bytes = HIVES[round % HIVES.len()].to_vec();
+            // The base block is the format's own affair.
+            for _ in 0..=random(8) {
+                let at = 4096 + random(bytes.len() - 4096);
+                bytes[at] ^= 1 << random(8);
+            }
+            let Ok(hive) = Hive::parse(bytes, &[], HiveOptions::default()) else { continue };
+            let mut sink = Collect::default();
+            for artifact in super::super::ARTIFACTS {
+                let Reads::RegKeys { parse, .. } = artifact.reads else { continue };
+                let mut out = Out::new(&mut sink, artifact.name, Arc::default(), State::Live);
+                for key in hive.keys() {
+                    let (kind, path) = (HiveKind::Other, format!("HKLM\\{}", key.path()));
+                    let input = KeyInput { locator: Arc::default(), hive: kind, key, path, user: None };
+                    let _ = parse(&input, &Host::default(), &mut out);
+                    keys_read += 1;
+                }
+            }
+        }
+        assert!(keys_read > 10_000, "the damage left too little to read: {keys_read}");
+    }
 }

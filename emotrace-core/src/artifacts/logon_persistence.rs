@@ -18,13 +18,13 @@ use crate::model::Host;
 /// See the module's text.
 pub(super) static ARTIFACT: Artifact = Artifact {
     name: "logon_persistence",
-    doc: "Programs that are started by the logon itself: the shell and userinit of Winlogon, notification libraries, the \
-Load and Run values of a user, the logon script of a user's environment, and scripts that a group policy gave.\n\n\
-It proves that the program was set to start at logon. The time of a row is the last write of the KEY: it dates the last \
-change of any of its values; the others were there before. Winlogon's key is also written by Windows itself.\n\n\
-It does not prove that the program ran or exists. Shell is explorer.exe and Userinit is C:\\Windows\\system32\\userinit.exe \
-with a comma on every machine; anything beside them was added. Notify libraries are loaded by Windows XP and Server 2003 \
-only, GinaDLL before Vista.\n\n\
+    doc: "Programs that are started by the logon itself: the shell and userinit of Winlogon, notification libraries, \
+the Load and Run values of a user, the logon script of a user's environment, and scripts that a group policy gave.\n\n\
+It proves that the program was set to start at logon. The time of a row is the last write of the KEY: it dates the \
+last change of any of its values; the others were there before. Winlogon's key is also written by Windows itself.\n\n\
+It does not prove that the program ran or exists. Shell is explorer.exe and Userinit is \
+C:\\Windows\\system32\\userinit.exe with a comma on every machine; anything beside them was added. Notify libraries \
+are loaded by Windows XP and Server 2003 only, GinaDLL before Vista.\n\n\
 It lives until somebody changes the value. A group policy writes its scripts anew when it is applied.",
     references: &[
         "https://learn.microsoft.com/en-us/windows/win32/secauthn/winlogon-and-credential-providers",

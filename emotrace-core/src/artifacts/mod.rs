@@ -22,36 +22,53 @@ mod event_log;
 mod explorer_values;
 mod feature_usage;
 mod file_times;
+mod firewall_rules;
 mod host;
 mod image_options;
 mod index_slack;
 mod injected_dlls;
+mod interfaces;
 mod jump_lists;
 mod key_values;
 mod lnk_files;
 mod logon_persistence;
+mod mount_points;
+mod mounted_devices;
 mod mru;
 mod mui_cache;
+mod network_profiles;
 mod office_addins;
 mod office_mru;
 mod office_security;
+mod open_save_mru;
 mod pe_files;
 mod prefetch;
+mod proxy_settings;
+mod rdp_client;
 mod recent_apps;
+mod recent_docs;
+mod recording_state;
 mod recycle_bin;
 mod registry_keys;
 mod run_keys;
+mod run_mru;
 mod scheduled_tasks;
 mod services;
 mod shadow_copies;
+mod shares;
 mod shell_extensions;
 mod shell_link;
+mod shellbags;
 mod shimcache;
 mod task_cache;
 mod tracing_keys;
 mod trust_records;
+mod typed_paths;
+mod typed_urls;
+mod usb_devices;
 mod user_assist;
 mod usn_journal;
+mod word_wheel_query;
 mod zone_identifier;
 
 pub use artifact::{
@@ -103,7 +120,29 @@ pub static ARTIFACTS: &[&Artifact] = &[
     &shadow_copies::ARTIFACT,
     &explorer_values::ARTIFACT,
     &pe_files::ARTIFACT,
+    &recent_docs::ARTIFACT,
+    &open_save_mru::ARTIFACT,
+    &run_mru::ARTIFACT,
+    &typed_paths::ARTIFACT,
+    &typed_urls::ARTIFACT,
+    &word_wheel_query::ARTIFACT,
+    &mount_points::ARTIFACT,
+    &rdp_client::ARTIFACT,
+    &shellbags::ARTIFACT,
+    &usb_devices::ARTIFACT,
+    &mounted_devices::ARTIFACT,
+    &network_profiles::ARTIFACT,
+    &interfaces::ARTIFACT,
+    &shares::ARTIFACT,
+    &firewall_rules::ARTIFACT,
+    &proxy_settings::ARTIFACT,
+    &recording_state::ARTIFACT,
 ];
+
+/// Artifacts of the registry whose rows each speak of one value. They are given the deleted values of live keys as well;
+/// a row that speaks of a whole key would say that the key was deleted. Deleted keys are given to every artifact.
+pub const ROW_PER_VALUE: &[&str] =
+    &["run_keys", "user_assist", "shimcache", "bam", "app_compat_flags", "mui_cache", "feature_usage"];
 
 /// Artifacts that are read only when they are asked for by name: they cost more than they tell on most evidence.
 pub const OPTIONAL: &[&str] = &["index_slack", "registry_keys"];

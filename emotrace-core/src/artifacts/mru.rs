@@ -9,6 +9,8 @@
 //!
 //! Only the newest entry is dated: the key was last written when it came to the top. The time of all others is not stored.
 
+use std::collections::HashMap;
+
 use super::artifact::{KeyInput, Out, Record};
 use crate::formats::regf::KeyValue;
 use crate::formats::shell_item::{self, ItemList};
@@ -30,13 +32,16 @@ pub(super) struct Entry<'h> {
 
 /// All values of the key but those that give the order, in stored order. What can't be read becomes an issue.
 pub(super) fn entries<'h>(input: &KeyInput<'h>, out: &mut Out<'_>) -> Vec<Entry<'h>> {
-    let order = order(input, out);
+    let mut places: HashMap<String, u64> = HashMap::new();
+    for (at, name) in (0..).zip(order(input, out)) {
+        places.entry(name.to_ascii_lowercase()).or_insert(at);
+    }
     let mut entries = Vec::new();
     for (name, value, data) in values(input, out) {
         if is_order(&name) {
             continue;
         }
-        let position = order.iter().position(|n| n.eq_ignore_ascii_case(&name)).map(|at| at as u64);
+        let position = places.get(&name.to_ascii_lowercase()).copied();
         let time = input.key.last_write().filter(|_| position == Some(0));
         entries.push(Entry { name, value, data, position, time });
     }
@@ -55,12 +60,12 @@ pub(super) fn values<'h>(input: &KeyInput<'h>, out: &mut Out<'_>) -> Vec<(String
 }
 
 /// True for the values that give the order.
-pub(super) fn is_order(name: &str) -> bool {
+fn is_order(name: &str) -> bool {
     name.eq_ignore_ascii_case("MRUListEx") || name.eq_ignore_ascii_case("MRUList")
 }
 
 /// The names of the entries, the newest first. A list without its end is taken as far as it goes, with an issue.
-pub(super) fn order(input: &KeyInput<'_>, out: &mut Out<'_>) -> Vec<String> {
+fn order(input: &KeyInput<'_>, out: &mut Out<'_>) -> Vec<String> {
     if let Some(list) = input.key.value("MRUListEx") {
         let Ok(data) = list.data() else { return Vec::new() };
         let (numbers, rest) = data.as_chunks::<4>();
@@ -74,6 +79,19 @@ pub(super) fn order(input: &KeyInput<'_>, out: &mut Out<'_>) -> Vec<String> {
     }
     let list = input.key.value("MRUList").and_then(|list| list.text()).unwrap_or_default();
     list.chars().map(String::from).collect()
+}
+
+/// The place in a list whose values bear numbers from 1 on, the newest first: `url1`.
+pub(super) fn numbered(name: &str, prefix: &str) -> Option<u64> {
+    let (head, number) = name.split_at_checked(prefix.len())?;
+    number.parse::<u64>().ok().filter(|_| head.eq_ignore_ascii_case(prefix))?.checked_sub(1)
+}
+
+/// The bytes of a UTF-16 text up to its NUL or the end, and what follows it.
+pub(super) fn split_wide(data: &[u8]) -> (&[u8], &[u8]) {
+    let units = data.as_chunks::<2>().0;
+    let end = units.iter().position(|unit| *unit == [0, 0]).unwrap_or(units.len()).saturating_mul(2);
+    (data.get(..end).unwrap_or_default(), data.get(end.saturating_add(2)..).unwrap_or_default())
 }
 
 /// A record about a value of the key: with its place, its state and the path of the key.

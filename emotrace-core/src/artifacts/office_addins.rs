@@ -36,14 +36,14 @@ static ADDIN: Descriptor = Descriptor {
 /// See the module's text.
 pub(super) static ARTIFACT: Artifact = Artifact {
     name: "office_addins",
-    doc: "Office programs load add-ins at their start, open the files that OPEN values name, and load all that lies in their \
-start-up folders; Outlook can show a web page in place of a folder. All of it is set in the registry, for one user or for \
-all.\n\n\
-It proves that it was set. The time of a row is the last write of the KEY: it dates the last change of any of its values; \
-Office rewrites LoadBehavior when an add-in fails or is slow.\n\n\
-It does not prove that the add-in was loaded or is bad: most machines have several. The add-in's file stands in the class of \
-its name, or in Manifest. A page in place of an Outlook folder, and a library under Office test, have no harmless reason \
-today.\n\n\
+    doc: "Office programs load add-ins at their start, open the files that OPEN values name, and load all that lies \
+in their start-up folders; Outlook can show a web page in place of a folder. All of it is set in the registry, for \
+one user or for all.\n\n\
+It proves that it was set. The time of a row is the last write of the KEY: it dates the last change of any of its \
+values; Office rewrites LoadBehavior when an add-in fails or is slow.\n\n\
+It does not prove that the add-in was loaded or is bad: most machines have several. The add-in's file stands in the \
+class of its name, or in Manifest. A page in place of an Outlook folder, and a library under Office test, have no \
+harmless reason today.\n\n\
 It lives until somebody removes it.",
     references: &[
         "https://learn.microsoft.com/en-us/visualstudio/vsto/registry-entries-for-vsto-add-ins",

@@ -17,6 +17,8 @@
 //! `Reading Locations\Document N` (Word 2013 and later) holds `File Path`, `Datetime` (local time, whole minutes, text) and
 //! `Position`. Not documented by Microsoft; the values are as the write-ups named below and real hives have them.
 
+use std::collections::HashMap;
+
 use super::artifact::{Artifact, ArtifactError, Completion, KeyInput, Out, Reads, Record};
 use super::mru;
 use crate::model::{Descriptor, Field, Host, Kind, Loss, Meaning, State, Timestamp};
@@ -103,7 +105,12 @@ fn parse(input: &KeyInput<'_>, _host: &Host, out: &mut Out<'_>) -> Result<Comple
         return Ok(Completion::Complete);
     }
     let descriptor = if product.list.eq_ignore_ascii_case("Place MRU") { &PLACE } else { &FILE };
-    for (name, value, _) in mru::values(input, out) {
+    let values = mru::values(input, out);
+    let metadata: HashMap<u64, String> = values
+        .iter()
+        .filter_map(|(name, value, _)| Some((name.strip_prefix("Item Metadata ")?.parse().ok()?, value.text()?)))
+        .collect();
+    for (name, value, _) in values {
         let Some(number) = item_number(&name) else { continue };
         let Some(data) = value.text() else {
             out.issue(Some(value.offset()), Loss::Record, format!("{name} is no text but {}", value.kind()));
@@ -113,7 +120,6 @@ fn parse(input: &KeyInput<'_>, _host: &Host, out: &mut Out<'_>) -> Result<Comple
         if entry.path.is_none() {
             out.issue(Some(value.offset()), Loss::None, format!("{name} has no path: {data}"));
         }
-        let metadata = input.key.value(&format!("Item Metadata {number}")).and_then(|v| v.text());
         out.give(
             mru::record(descriptor, input, &value)
                 .set("name", name)
@@ -123,7 +129,7 @@ fn parse(input: &KeyInput<'_>, _host: &Host, out: &mut Out<'_>) -> Result<Comple
                 .set_some("account", product.account)
                 .set_some("position", number.checked_sub(1))
                 .set_some("flags", entry.flags)
-                .set_some("metadata", metadata)
+                .set_some("metadata", metadata.get(&number).cloned())
                 .time(Meaning::OPENED, entry.time)
                 .set("data", data),
         );

@@ -6,8 +6,8 @@
 //! | `…\Explorer\ShellServiceObjects\{…}`, `…\Explorer\Browser Helper Objects\{…}` | a class in the key's name |
 //! | `UsrClass.dat`: `<class>\shell\<verb>\command` | default value, `DelegateExecute` |
 //!
-//! The library of a class stands in `CLSID\{…}\InprocServer32` of the machine's or the user's classes; where the same hive has
-//! it, it is told.
+//! The library of a class stands in `CLSID\{…}\InprocServer32` of the machine's or the user's classes; where the same
+//! hive has it, it is told.
 //!
 //! Source: Microsoft's documentation of shell extensions; MITRE ATT&CK T1176, T1546.001, T1548.002.
 
@@ -33,14 +33,14 @@ static EXTENSION: Descriptor = Descriptor {
 /// See the module's text.
 pub(super) static ARTIFACT: Artifact = Artifact {
     name: "shell_extensions",
-    doc: "Extensions of Explorer are classes that it loads at logon or when files are opened: delayed service objects, shared \
-tasks, execute hooks, and browser helper objects of Internet Explorer. Beside them stand the commands that a user's own \
-classes give to a kind of file or a protocol, which Explorer runs when the user opens one.\n\n\
-It proves that the extension or command was set. The time of a row is the last write of the KEY: it dates the last change of \
-any of its values.\n\n\
-It does not prove that it was loaded or run: execute hooks and shared tasks are dead since Windows Vista and 8. Programs that \
-are installed for one user set many commands. A command for ms-settings, mscfile or exefile in a user's classes has no \
-harmless reason: it is used to get around the consent prompt.\n\n\
+    doc: "Extensions of Explorer are classes that it loads at logon or when files are opened: delayed service \
+objects, shared tasks, execute hooks, and browser helper objects of Internet Explorer. Beside them stand the commands \
+that a user's own classes give to a kind of file or a protocol, which Explorer runs when the user opens one.\n\n\
+It proves that the extension or command was set. The time of a row is the last write of the KEY: it dates the last \
+change of any of its values.\n\n\
+It does not prove that it was loaded or run: execute hooks and shared tasks are dead since Windows Vista and 8. \
+Programs that are installed for one user set many commands. A command for ms-settings, mscfile or exefile in a user's \
+classes has no harmless reason: it is used to get around the consent prompt.\n\n\
 It lives until somebody removes it.",
     references: &[
         "https://learn.microsoft.com/en-us/windows/win32/shell/handlers",

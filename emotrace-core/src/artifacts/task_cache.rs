@@ -7,16 +7,18 @@
 //! | `Tree\<folder>\<task>` | `Id` (the task's identifier), `Index` (which list it is in), `SD` (who may see it) |
 //! | `Tasks\{id}` | `Path`, `Author`, `Date`, `Description`, `Source`, `URI`, `Actions`, `Triggers`, `DynamicInfo` |
 //!
-//! `DynamicInfo`: version (0, u32), registered (4, FILETIME), last run (12, FILETIME), state (20, u32), last result (24, u32),
-//! and from 36 bytes on last completed run (28, FILETIME). `Actions` is read by [`crate::formats::task_actions`]. `Triggers`
-//! is kept as bytes: its layout is not certain enough.
+//! `DynamicInfo`: version (0, u32), registered (4, FILETIME), last run (12, FILETIME), state (20, u32), last result
+//! (24, u32), and from 36 bytes on last completed run (28, FILETIME). `Actions` is read by
+//! [`crate::formats::task_actions`]. `Triggers` begins with its version (0, u64), and the earliest start of all
+//! triggers: flag (8, u8), time (16, FILETIME); the triggers themselves are kept as bytes, their layout is not certain
+//! enough.
 //!
-//! Source: G DATA Advanced Analytics, "Windows Registry Analysis: Tasks"; Microsoft, "Tarrask malware uses scheduled tasks
-//! for defense evasion" (2022), on tasks without `SD`.
+//! Source: G DATA Advanced Analytics, "Windows Registry Analysis: Tasks"; Microsoft, "Tarrask malware uses scheduled
+//! tasks for defense evasion" (2022), on tasks without `SD`.
 
 use super::artifact::{Artifact, ArtifactError, Completion, KeyInput, Out, Reads, Record};
 use super::key_values::KeyValues;
-use crate::bytes::fields::{u32_at, u64_at};
+use crate::bytes::fields::{u8_at, u32_at, u64_at};
 use crate::formats::regf::Key;
 use crate::formats::task_actions::{TaskAction, TaskActions};
 use crate::model::{Descriptor, Field, Host, Kind, Loss, Meaning, Timestamp};
@@ -56,6 +58,16 @@ static TASK: Descriptor = Descriptor {
             Kind::Bool,
             "Its key in the tree has a security descriptor; without one, no tool shows it",
         ),
+        Field::new(
+            "start_boundary",
+            Kind::Text,
+            "Earliest start of all triggers as stored, without zone: see start_localized",
+        ),
+        Field::new(
+            "start_localized",
+            Kind::Bool,
+            "The flag beside it: true where the trigger named no zone, so that local time is meant",
+        ),
         Field::new("triggers", Kind::Bytes, "The triggers as stored"),
     ],
 };
@@ -86,15 +98,16 @@ static TREE: Descriptor = Descriptor {
 /// See the module's text.
 pub(super) static ARTIFACT: Artifact = Artifact {
     name: "task_cache",
-    doc: "The task cache is the Task Scheduler's own list of scheduled tasks in the registry. It has each task twice: by its \
-path (Tree), and by its identifier (Tasks) with what it runs and when it last ran. The file of the same task below \
-System32\\Tasks is a second account of it.\n\n\
+    doc: "The task cache is the Task Scheduler's own list of scheduled tasks in the registry. It has each task twice: \
+by its path (Tree), and by its identifier (Tasks) with what it runs and when it last ran. The file of the same task \
+below System32\\Tasks is a second account of it.\n\n\
 It proves that the task was registered. A row stands at each of the times that the scheduler keeps: created is the \
 registration or the last change of the task, executed its last run, stopped its last run that ended with success, and \
 key_written the last write of the KEY, which any change of any of its values sets.\n\n\
-It does not prove that the program of the task exists or did anything: the time of the last run is also set when the start \
-failed, see last_result. Author and Date are what the task's maker wrote. A task that is in Tasks and not in Tree, or whose \
-key in Tree has no security descriptor, is not shown by Windows' own tools although it may run: malware hides so.\n\n\
+It does not prove that the program of the task exists or did anything: the time of the last run is also set when the \
+start failed, see last_result. Author and Date are what the task's maker wrote. A task that is in Tasks and not in \
+Tree, or whose key in Tree has no security descriptor, is not shown by Windows' own tools although it may run: \
+malware hides so.\n\n\
 It lives until the task is deleted; then both keys go. Only the last run is kept: earlier ones may stand in the log \
 Microsoft-Windows-TaskScheduler/Operational.",
     references: &[
@@ -137,6 +150,8 @@ fn give_task(input: &KeyInput<'_>, out: &mut Out<'_>) {
     let time = |at| u64_at(&info, at).and_then(Timestamp::from_filetime_field);
     let (registered, last_run) = (time(4), time(12));
     let last_completed = if info.len() >= 36 { time(28) } else { None };
+    let triggers = values.data("Triggers");
+    let start = triggers.as_deref().and_then(start_boundary);
     let record = values
         .record(&TASK, input)
         .set("id", input.key.name())
@@ -153,12 +168,23 @@ fn give_task(input: &KeyInput<'_>, out: &mut Out<'_>) {
         .set_some("info_version", u32_at(&info, 0))
         .set_some("in_tree", place.as_ref().map(Option::is_some))
         .set_some("has_security", place.flatten().map(|key| key.value("SD").is_some()))
-        .set_some("triggers", values.data("Triggers"))
+        .set_some("start_boundary", start.as_ref().map(|(time, _)| time.clone()))
+        .set_some("start_localized", start.map(|(_, localized)| localized))
+        .set_some("triggers", triggers)
         .time(Meaning::CREATED, registered)
         .time(Meaning::EXECUTED, last_run)
         .time(Meaning::STOPPED, last_completed);
     let record = with_actions(record, &values, out);
     out.give(record);
+}
+
+/// Time and flag of the head of the triggers, of the versions of which that is known.
+fn start_boundary(triggers: &[u8]) -> Option<(String, bool)> {
+    let version = u64_at(triggers, 0).filter(|version| (0x15..=0x17).contains(version));
+    let time = u64_at(triggers, 16).filter(|_| version.is_some()).and_then(Timestamp::from_filetime_field)?;
+    // The flag is one byte; the seven behind it are not cleared.
+    let localized = u8_at(triggers, 8)? != 0;
+    Some((time.to_string().trim_end_matches('Z').to_owned(), localized))
 }
 
 fn with_actions(record: Record, values: &KeyValues<'_>, out: &mut Out<'_>) -> Record {
@@ -272,6 +298,8 @@ mod tests {
             (Some("true"), Some("true"))
         );
         assert_eq!(text(task, "last_result").as_deref(), Some("0x41306"));
+        assert_eq!(text(task, "start_boundary").as_deref(), Some("2020-08-26T14:12:00.0000000"));
+        assert_eq!(text(task, "start_localized").as_deref(), Some("true"));
         assert_eq!(sink.issues, []);
     }
 

@@ -13,8 +13,9 @@
 //!
 //! The format is not documented by Microsoft. Sources: the write-ups named below; N. Mantani, PS-TrustedDocuments (minutes).
 //! The minutes hold on a real host (Windows 7, Office 2010): the newest of its three records has the very minute of the key's
-//! last write, and `LastPurgeTime` beside it, in the same unit, the very minute of the last write of its own key. On the same
-//! host one FILETIME lies two hours after the key's last write, so there it can't be the time of the decision.
+//! last write, `LastPurgeTime` beside it, in the same unit, the very minute of the last write of its own key, and the other two
+//! records the minutes in which `File MRU` says that the documents were opened. On the same host one FILETIME lies two hours
+//! after the key's last write, so there it can't be the time of the decision.
 
 use super::artifact::{Artifact, ArtifactError, Completion, KeyInput, Out, Reads};
 use super::mru;
@@ -99,7 +100,7 @@ fn parse(input: &KeyInput<'_>, host: &Host, out: &mut Out<'_>) -> Result<Complet
     let alone = values.len() == 1;
     for (document, value, data) in values {
         let file_time = u64_at(&data, 0).and_then(Timestamp::from_filetime_field);
-        let zone = u64_at(&data, 8).map(|ticks| ticks.cast_signed() / MINUTE.cast_signed());
+        let zone = u64_at(&data, 8).and_then(|ticks| ticks.cast_signed().checked_div(MINUTE.cast_signed()));
         let trusted = decision(&data, written);
         let flags = data.len().checked_sub(4).and_then(|at| u32_at(&data, at));
         if data.len() != 24 {

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use super::evidence::{Evidence, LooseKind, Mounted};
 use super::guard::guarded;
-use super::hives::{self, Identity};
+use super::hives::{self, Identity, Remains};
 use super::hosts::loose_hive;
 use super::plan::{Found, Plan, Planned, REGISTRY, What};
 use super::progress::Progress;
@@ -324,11 +324,28 @@ impl Run<'_> {
         counts.complete = counts.complete.saturating_add(1);
         counts.issues = counts.issues.saturating_add(registry.issues());
         let identity = Identity::of(&hive, path, host);
+        let remains = match guarded(|| Remains::of(&hive)) {
+            Ok(remains) => Some(remains),
+            Err(panic) => {
+                Out::new(worker, REGISTRY, Arc::clone(locator), state).issue(None, Loss::Rest, panic);
+                None
+            }
+        };
         for planned in &self.plan.keys {
             let Reads::RegKeys { keys, parse } = planned.artifact.reads else { continue };
             worker.start(Job { artifact: planned.index, input });
             let found = guarded(|| {
                 hives::for_each_match(&hive, &identity, keys, locator, &mut |key: &KeyInput<'_>| {
+                    let out = Out::new(worker, planned.artifact.name, Arc::clone(locator), state);
+                    job(out.with_user(identity.account()).with_copies(also_in), coverage, true, |out| {
+                        parse(key, host, out)
+                    });
+                });
+                let Some(remains) = &remains else { return };
+                let values = artifacts::ROW_PER_VALUE.contains(&planned.artifact.name);
+                remains.for_each_match(&identity, keys, values, locator, &mut |key, lost| {
+                    // All that a deleted hive holds is deleted.
+                    let state = if state == State::Live { lost } else { state };
                     let out = Out::new(worker, planned.artifact.name, Arc::clone(locator), state);
                     job(out.with_user(identity.account()).with_copies(also_in), coverage, true, |out| {
                         parse(key, host, out)

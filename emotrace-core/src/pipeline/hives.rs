@@ -5,9 +5,9 @@ use std::sync::Arc;
 use crate::artifacts::{KeyInput, Limits};
 use crate::bytes::{FormatError, ReadAt, read_up_to};
 use crate::filesystem::FileSystem;
-use crate::filesystem::glob::{folded, name_matches};
+use crate::filesystem::glob::{Pattern, folded, name_matches};
 use crate::formats::regf::{Hive, HiveKind, HiveOptions, Key};
-use crate::model::{FileEntry, Host, Locator, User};
+use crate::model::{FileEntry, Host, Locator, State, User};
 
 /// Names of the transaction logs beside a hive.
 pub(super) const LOG_SUFFIXES: &[&str] = &[".LOG1", ".LOG2", ".LOG"];
@@ -160,6 +160,54 @@ pub(super) fn for_each_match<'h>(
                 key,
             });
         });
+    }
+}
+
+/// Deleted keys and values of one hive, as keys that can be read like live ones.
+pub(super) struct Remains<'h> {
+    keys: Vec<(Key<'h>, State)>,
+    values: Vec<(Key<'h>, State)>,
+}
+
+impl<'h> Remains<'h> {
+    pub(super) fn of(hive: &'h Hive) -> Self {
+        let deleted = hive.deleted();
+        Self { keys: deleted.as_keys(hive), values: deleted.as_keys_of_values(hive) }
+    }
+
+    /// Visits what one of the patterns means, each key once; deleted values of live keys only where `values` says so.
+    pub(super) fn for_each_match(
+        &self,
+        identity: &Identity<'h>,
+        patterns: &[&str],
+        values: bool,
+        locator: &Arc<Locator>,
+        visit: &mut dyn FnMut(&KeyInput<'h>, State),
+    ) {
+        let kind = folded(identity.kind.name());
+        let patterns: Vec<Pattern> = patterns
+            .iter()
+            .map(|pattern| folded(pattern))
+            .filter_map(|pattern| {
+                let (of, path) = pattern.split_once('\\')?;
+                (of == kind).then(|| Pattern::new(&path.replace("currentcontrolset", "controlset*")))
+            })
+            .collect();
+        let of_values = self.values.iter().filter(|_| values);
+        for (key, state) in self.keys.iter().chain(of_values) {
+            let path = key.path();
+            if !patterns.iter().any(|pattern| pattern.matches(&folded(&path), "")) {
+                continue;
+            }
+            let input = KeyInput {
+                locator: Arc::clone(locator),
+                hive: identity.kind,
+                path: identity.full_path(&path),
+                user: identity.user,
+                key: key.clone(),
+            };
+            visit(&input, *state);
+        }
     }
 }
 

@@ -9,12 +9,14 @@ mod execution;
 mod jump_lists;
 mod lnk;
 mod ntfs;
+mod persistence;
 mod prefetch;
 mod recycle_bin;
 mod regf;
 mod registry;
 mod scheduled_tasks;
 mod source;
+mod user_keys;
 mod usn_journal;
 mod vss;
 
@@ -34,12 +36,14 @@ const CASES: &[&[Case]] = &[
     jump_lists::CASES,
     lnk::CASES,
     ntfs::CASES,
+    persistence::CASES,
     prefetch::CASES,
     recycle_bin::CASES,
     regf::CASES,
     registry::CASES,
     scheduled_tasks::CASES,
     source::CASES,
+    user_keys::CASES,
     usn_journal::CASES,
     vss::CASES,
 ];

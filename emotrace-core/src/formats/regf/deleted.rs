@@ -11,10 +11,11 @@
 //! In a damaged hive, what hung below the damage comes out here too, as carved.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::cell::{Cell, Cells, NONE, Name, Nk, Region, RegionKind, Vk, file_offset, u32_at};
-use super::live::CellSet;
-use super::{DataPlace, Hive, Key, KeyValue};
+use super::live::{CellSet, LiveKey};
+use super::{DataPlace, Hive, Key, KeyValue, Lost};
 use crate::model::{State, Timestamp};
 
 /// Keys above each other, at most. Windows allows 512 levels.
@@ -51,6 +52,9 @@ pub struct DeletedKey<'h> {
     pub certainty: Certainty,
     /// Its values, as far as its list of values still names them.
     pub values: Vec<DeletedValue<'h>>,
+    nk: Nk<'h>,
+    /// Each key above it can be the one that was there when it lived.
+    path_sure: bool,
 }
 
 /// A value that is no longer part of the tree.
@@ -73,6 +77,54 @@ pub struct Deleted<'h> {
     pub keys: Vec<DeletedKey<'h>>,
     /// Values of live keys, and values of which no key is known.
     pub values: Vec<DeletedValue<'h>>,
+}
+
+impl<'h> Deleted<'h> {
+    /// What is left, as keys that can be read like live ones: each deleted key whose path is known, with the values of
+    /// which the data is left. A key whose path may have belonged to another key since is given as carved.
+    pub fn as_keys(&self, hive: &'h Hive) -> Vec<(Key<'h>, State)> {
+        let keys = self.keys.iter().filter(|key| key.path_known).filter_map(|key| {
+            let twin = hive.find(&key.path);
+            let values = news(&key.values, twin.as_ref());
+            // A copy of what still lives tells nothing new.
+            if values.is_empty() && twin.is_some_and(|twin| twin.last_write() >= key.last_write) {
+                return None;
+            }
+            let state = if key.path_sure { key.state } else { State::Carved };
+            Some((lost_key(hive, key.nk, key.path.clone(), values), state))
+        });
+        keys.collect()
+    }
+
+    /// What is left of values that live keys had, as keys that hold nothing but those values.
+    pub fn as_keys_of_values(&self, hive: &'h Hive) -> Vec<(Key<'h>, State)> {
+        let mut by_key: BTreeMap<(&str, State), Vec<DeletedValue<'h>>> = BTreeMap::new();
+        for value in &self.values {
+            if let Some(path) = &value.key_path {
+                by_key.entry((path, value.state)).or_default().push(value.clone());
+            }
+        }
+        let keys = by_key.into_iter().filter_map(|((path, state), values)| {
+            let live = hive.find(path)?;
+            let values = news(&values, Some(&live));
+            (!values.is_empty()).then(|| (lost_key(hive, live.nk, path.to_owned(), values), state))
+        });
+        keys.collect()
+    }
+}
+
+/// The values of which the data is left, without those that the live key has in the same form.
+fn news<'h>(values: &[DeletedValue<'h>], live: Option<&Key<'h>>) -> Vec<KeyValue<'h>> {
+    let same = |old: &KeyValue<'_>| {
+        let Some(new) = live.and_then(|key| key.value(&old.name())) else { return false };
+        new.kind() == old.kind() && new.data().ok() == old.data().ok()
+    };
+    values.iter().map(|value| &value.value).filter(|value| value.data().is_ok() && !same(value)).cloned().collect()
+}
+
+fn lost_key<'h>(hive: &'h Hive, nk: Nk<'h>, path: String, values: Vec<KeyValue<'h>>) -> Key<'h> {
+    let live = LiveKey { cell: nk.cell.at, parent: 0, first: 0, count: 0, values_taken: false };
+    Key { hive, place: u32::MAX, live, nk, lost: Some(Arc::new(Lost { path, values })) }
 }
 
 /// Searches a hive.
@@ -100,6 +152,8 @@ pub(super) fn find(hive: &Hive) -> Deleted<'_> {
             state: *state,
             certainty: if parent_sure && values_sure { Certainty::Whole } else { Certainty::Partial },
             values,
+            nk: *nk,
+            path_sure: parent_sure,
         });
     }
     let mut former = BTreeMap::new();

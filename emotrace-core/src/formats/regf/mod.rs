@@ -13,6 +13,7 @@ mod log;
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 use crate::bytes::{FormatError, text};
 use crate::model::{Loss, Timestamp, Value};
@@ -319,10 +320,11 @@ impl Hive {
         issues
     }
 
+    /// A key of the live tree.
     fn key(&self, place: u32) -> Option<Key<'_>> {
         let live = *self.tree.keys.get(usize::try_from(place).ok()?)?;
         let nk = self.cells().key(live.cell).ok()?;
-        Some(Key { hive: self, place, live, nk })
+        Some(Key { hive: self, place, live, nk, lost: None })
     }
 
     fn cells(&self) -> Cells<'_> {
@@ -393,13 +395,21 @@ fn marked_root(cells: Cells<'_>) -> Option<u32> {
     (BIN_HEADER as u32..end).step_by(8).find(|at| cells.key(*at).is_ok_and(|nk| nk.flags() & ROOT != 0))
 }
 
-/// A live key.
+/// A key: live, or what is left of a deleted one ([`Deleted::as_keys`]).
 #[derive(Clone)]
 pub struct Key<'h> {
     hive: &'h Hive,
     place: u32,
     live: LiveKey,
     nk: Nk<'h>,
+    /// What is left, where the key is not read from the live tree.
+    lost: Option<Arc<Lost<'h>>>,
+}
+
+/// What is left of a deleted key, or of the values that a live key had once.
+struct Lost<'h> {
+    path: String,
+    values: Vec<KeyValue<'h>>,
 }
 
 impl fmt::Debug for Key<'_> {
@@ -416,6 +426,9 @@ impl<'h> Key<'h> {
 
     /// The path from the hive's root, without the root's own name: `A\B\C`; empty for the root.
     pub fn path(&self) -> String {
+        if let Some(lost) = &self.lost {
+            return lost.path.clone();
+        }
         let mut names = Vec::new();
         let mut key = self.clone();
         while key.place != 0 {
@@ -439,13 +452,20 @@ impl<'h> Key<'h> {
         self.nk.cell.offset()
     }
 
-    /// The key above; absent for the root.
+    /// The key above; absent for the root. Above a deleted key: the live key of that path, if there is one.
     pub fn parent(&self) -> Option<Key<'h>> {
+        if let Some(lost) = &self.lost {
+            return lost.path.rsplit_once('\\').and_then(|(above, _)| self.hive.find(above));
+        }
         if self.place == 0 { None } else { self.hive.key(self.live.parent) }
     }
 
-    /// The subkeys in stored order, then what could not be read of their list.
+    /// The subkeys in stored order, then what could not be read of their list. A deleted key has none: they are deleted
+    /// keys of their own.
     pub fn subkeys(&self) -> Vec<Result<Key<'h>, FormatError>> {
+        if self.lost.is_some() {
+            return Vec::new();
+        }
         let faults = &self.hive.tree.faults;
         let first = faults.partition_point(|(place, _)| *place < self.place);
         let mine = faults.iter().skip(first).take_while(|(place, _)| *place == self.place);
@@ -455,11 +475,17 @@ impl<'h> Key<'h> {
 
     /// The subkey of that name, without regard to case.
     pub fn subkey(&self, name: &str) -> Option<Key<'h>> {
+        if self.lost.is_some() {
+            return None;
+        }
         self.places().filter_map(|place| self.hive.key(place)).find(|key| key.nk.name().is(name))
     }
 
-    /// The values in stored order.
+    /// The values in stored order; of a deleted key those that are left.
     pub fn values(&self) -> Vec<Result<KeyValue<'h>, FormatError>> {
+        if let Some(lost) = &self.lost {
+            return lost.values.iter().cloned().map(Ok).collect();
+        }
         const WHAT: &str = "the list of values";
         let (count, list) = (self.nk.value_count(), self.nk.value_list());
         if count == 0 {
@@ -496,8 +522,11 @@ impl<'h> Key<'h> {
         self.values().into_iter().flatten().find(|value| value.vk.name().is(name))
     }
 
-    /// The class name, if the key has one.
+    /// The class name, if the key has one. That of a deleted key is not read: its place may be used again.
     pub fn class_name(&self) -> Option<Result<String, FormatError>> {
+        if self.lost.is_some() {
+            return None;
+        }
         let (at, length) = (self.nk.class(), self.nk.class_length());
         if at == NONE || length == 0 {
             return None;
@@ -518,7 +547,7 @@ impl<'h> Key<'h> {
     pub fn security_descriptor(&self) -> Option<Result<&'h [u8], FormatError>> {
         let what = "the security descriptor";
         let at = self.nk.security();
-        if at == NONE {
+        if at == NONE || self.lost.is_some() {
             return None;
         }
         Some(self.hive.cells().cell(at, what).and_then(|cell| {
