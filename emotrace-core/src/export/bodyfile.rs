@@ -45,7 +45,8 @@ impl Exporter for Bodyfile {
                 _ => "",
             };
             let deleted = if event.state == State::Live { "" } else { " (deleted)" };
-            format!("{}{stream}{kind}{deleted}", at.path)
+            let copy = at.snapshot.map(|number| format!(" (vss{number})")).unwrap_or_default();
+            format!("{}{stream}{kind}{deleted}{copy}", at.path)
         } else {
             format!("[{}] {}", event.artifact, event.message())
         };

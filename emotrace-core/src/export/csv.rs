@@ -11,8 +11,25 @@ use super::{Context, Exporter};
 use crate::model::Event;
 
 const COLUMNS: &[&str] = &[
-    "time", "zone", "meaning", "macb", "event", "artifact", "message", "host", "user", "state", "image", "volume",
-    "snapshot", "path", "stream", "record", "offset", "values",
+    "time",
+    "zone",
+    "meaning",
+    "macb",
+    "event",
+    "artifact",
+    "message",
+    "host",
+    "user",
+    "state",
+    "image",
+    "volume",
+    "snapshot",
+    "path",
+    "stream",
+    "record",
+    "offset",
+    "values",
+    "also_in_snapshots",
 ];
 
 /// What a spreadsheet's cell can hold.
@@ -53,6 +70,7 @@ impl Exporter for Csv {
             at.record.map(|r| r.to_string()).unwrap_or_default(),
             number(event.origin.offset),
             values.join(" | "),
+            event.origin.also_in.iter().map(u32::to_string).collect::<Vec<_>>().join(" "),
         ];
         write_record(row.iter().map(|text| cut(&escape::cell(text))), ::csv::Terminator::CRLF, out)?;
         Ok(true)

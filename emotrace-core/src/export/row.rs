@@ -148,3 +148,42 @@ impl Write for HashWriter {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::model::{Descriptor, Origin, State};
+
+    static DESCRIPTOR: Descriptor =
+        Descriptor { name: "test:test:test", doc: "", message: "", data_type: None, fields: &[] };
+
+    /// The copies that share a row are told in it, but its id does not change with them; a row from a copy is another one.
+    #[test]
+    fn shadow_copies_of_a_row() {
+        let row = |snapshot, also_in: &[u32]| {
+            let locator = Arc::new(Locator { snapshot, path: r"\x".to_owned(), ..Locator::default() });
+            let event = Event {
+                time: None,
+                meaning: Meaning::default(),
+                artifact: "test",
+                descriptor: &DESCRIPTOR,
+                values: Values::new(),
+                user: None,
+                state: State::Live,
+                origin: Origin { locator, offset: None, also_in: also_in.to_vec() },
+            };
+            let id = row_id(&event, None);
+            (serde_json::to_value(Row { event: &event, host: None, id: Some(&id) }).unwrap(), id)
+        };
+        let (live, id) = row(None, &[]);
+        let (shared, same) = row(None, &[1, 3]);
+        let (copy, other) = row(Some(1), &[]);
+        assert_eq!(live["origin"].get("also_in_snapshots"), None);
+        assert_eq!(shared["origin"]["also_in_snapshots"], serde_json::json!([1, 3]));
+        assert_eq!(copy["origin"]["snapshot"], 1);
+        assert_eq!(id, same);
+        assert_ne!(id, other);
+    }
+}

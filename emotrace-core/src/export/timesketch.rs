@@ -62,6 +62,12 @@ impl Exporter for Timesketch {
         }
         row.insert("display_name".to_owned(), json!(at.to_string()));
         row.insert("filename".to_owned(), json!(at.path));
+        if let Some(snapshot) = at.snapshot {
+            row.insert("snapshot".to_owned(), json!(snapshot));
+        }
+        if !event.origin.also_in.is_empty() {
+            row.insert("also_in_snapshots".to_owned(), json!(event.origin.also_in));
+        }
         if let Some(record) = at.record {
             row.insert("file_reference".to_owned(), json!(record.to_string()));
             row.insert("inode".to_owned(), json!(record.record));

@@ -501,3 +501,29 @@ fn describe(layout: &Layout) -> String {
     let found: Vec<String> = layout.volumes.iter().map(|v| format!("{} is {}", v.label, v.content.name())).collect();
     if found.is_empty() { "no partition table and no known file system".to_owned() } else { found.join(", ") }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn which_shadow_copies() {
+        assert_eq!("all".parse(), Ok(Vss::All));
+        assert_eq!("none".parse(), Ok(Vss::None));
+        assert_eq!("3, 1".parse(), Ok(Vss::Only(vec![3, 1])));
+        for wrong in ["", "0", "1,", "x", "-1", "99999999999"] {
+            assert!(wrong.parse::<Vss>().is_err(), "{wrong}");
+        }
+    }
+
+    /// Streams are the same when every byte is, also behind the first piece that is compared.
+    #[test]
+    fn equal_streams() {
+        let long = vec![7u8; 300_000];
+        let mut other = long.clone();
+        assert!(equal(&long, &other));
+        other[299_999] = 8;
+        assert!(!equal(&long, &other));
+        assert!(!equal(&long, &other[..299_999].to_vec()));
+    }
+}
