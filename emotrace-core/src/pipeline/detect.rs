@@ -3,15 +3,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use md5::Md5;
+use sha2::{Digest, Sha256};
+
 use super::evidence::Evidence as Opened;
 use super::extract::{Extraction, RunError};
 use super::progress::Progress;
 use super::run::Options;
 use crate::artifacts;
 use crate::detect::emocheck::{self, Scanner};
-use crate::detect::{Detector, RuleError, RuleSet, judge, story};
+use crate::detect::{Detector, RuleError, RuleSet, indicators, judge, story};
 use crate::model::{
-    Assessment, Event, Evidence, Finding, Host, Meaning, RuleCounts, Timestamp, Value, Verdict,
+    Assessment, Event, Evidence, Finding, Host, Indicator, Meaning, RuleCounts, Timestamp, Value, Verdict,
 };
 
 /// Most findings of one rule that are kept; what comes later is counted.
@@ -95,7 +98,9 @@ pub fn assess(
     let verdict = judge(&findings, &extraction.coverage, rules.policy());
     let beside = second.beside(&findings, &verdict, &extraction.hosts);
     let story = story::tell(&verdict, &findings, &beside);
-    Ok(Assessment { rules: counts(rules, &detector), verdict, findings, left_out: kept.left_out, emocheck, story })
+    let mut indicators = indicators::indicators(&verdict, &findings, &emocheck);
+    hash_files(evidence, options, &mut indicators)?;
+    Ok(Assessment { indicators, rules: counts(rules, &detector), verdict, findings, left_out: kept.left_out, emocheck, story })
 }
 
 /// One scanner for each installed system; without one, one for the first volume.
@@ -119,6 +124,47 @@ fn scanners(evidence: &Opened, hosts: &[Host], judging: &Judging) -> Vec<Scanner
         Scanner::new(host.volume.clone(), serial, source)
     };
     hosts.iter().map(of_host).collect()
+}
+
+/// Files larger than this are not hashed: inflated ones of half a gigabyte still are.
+const MAX_HASHED: u64 = 1 << 30;
+/// Most files that are hashed.
+const MAX_FILES: usize = 200;
+
+/// Adds the hashes of files that are still there.
+fn hash_files(evidence: &Opened, options: &Options, indicators: &mut [Indicator]) -> Result<(), RunError> {
+    let mut buffer = vec![0; 1 << 20];
+    for indicator in indicators.iter_mut().filter(|i| i.kind == "file").take(MAX_FILES) {
+        let Some((drive, path)) = indicator.value.split_once(':') else { continue };
+        let letter = drive.chars().next().map(|d| d.to_ascii_uppercase());
+        let Some(mounted) = evidence.volumes.iter().find(|m| m.letter == letter || m.letter.is_none()) else { continue };
+        let Ok(entry) = mounted.files.lookup(path) else { continue };
+        let Ok(data) = mounted.files.open(&entry, "") else { continue };
+        if entry.directory || data.len() > MAX_HASHED {
+            continue;
+        }
+        let (mut sha256, mut md5, mut at) = (Sha256::new(), Md5::new(), 0u64);
+        let whole = loop {
+            options.check()?;
+            match data.read_at(at, &mut buffer) {
+                Ok(0) => break true,
+                Ok(n) => {
+                    let read = buffer.get(..n).unwrap_or_default();
+                    sha256.update(read);
+                    md5.update(read);
+                    at = at.saturating_add(n as u64);
+                }
+                Err(_) => break false,
+            }
+        };
+        if whole {
+            let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
+            indicator.sha256 = Some(hex(&sha256.finalize()));
+            indicator.md5 = Some(hex(&md5.finalize()));
+            indicator.size = Some(at);
+        }
+    }
+    Ok(())
 }
 
 fn pass(
