@@ -33,10 +33,10 @@ const FACTS: &[&str] = &[
     "windows:zone_identifier:mark",
     "windows:recycle_bin:deletion",
     "windows:jump_list:entry",
-    "windows:registry:user_assist",
+    "windows:user_assist:program",
     "windows:registry:bam",
-    "windows:registry:office_mru",
-    "windows:registry:trust_record",
+    "windows:office:recent_file",
+    "windows:office:trust_record",
 ];
 
 /// Why no assessment could be made.
@@ -333,9 +333,24 @@ fn attribute(evidence: &mut Evidence, hosts: &[Host]) {
     let own = evidence.fields.iter().find(|(n, _)| n == "User" || n == "SubjectUserName").map(|(_, v)| v.rsplit('\\').next().unwrap_or(v).to_owned());
     let texts = || evidence.fields.iter().map(|(_, v)| v.as_str()).chain([evidence.message.as_str(), &evidence.locator.path]);
     let profile = || texts().find_map(profile_of);
-    if let Some(name) = own.filter(|n| known(n)).or_else(profile) {
+    // `DOMAIN\name` in a log record's text, where the record itself was logged by the system.
+    let spoken = || {
+        let names = hosts.iter().flat_map(|h| &h.users).filter_map(|u| u.name.as_deref()).filter(|n| !machine(n));
+        names.filter(|name| says_account(&evidence.message, name)).max_by_key(|n| n.len()).map(str::to_owned)
+    };
+    if let Some(name) = own.filter(|n| known(n)).or_else(spoken).or_else(profile) {
         evidence.user = written(&name).or(Some(name));
     }
+}
+
+/// True if the text holds `\name` as a whole word, and not as the name of a profile's folder.
+fn says_account(text: &str, name: &str) -> bool {
+    let (text, wanted) = (text.to_lowercase(), format!("\\{}", name.to_lowercase()));
+    text.match_indices(&wanted).any(|(at, _)| {
+        let after = text.get(at + wanted.len()..).and_then(|rest| rest.chars().next());
+        let whole = after.is_none_or(|c| !c.is_alphanumeric() && c != '\\' && c != '.' && c != '-' && c != '_');
+        whole && text.get(..at).is_some_and(|before| !before.ends_with(r"\users"))
+    })
 }
 
 /// The account in a path `…\Users\NAME\…`.
