@@ -18,9 +18,8 @@ pub(crate) fn rules(folders: &[PathBuf]) -> Result<RuleSet, Failure> {
     if let Some(missing) = folders.iter().find(|f| !f.exists()) {
         return Err(Failure::Message(format!("{}: there is no such folder or file", missing.display())));
     }
-    let rules = RuleSet::load(folders).map_err(|errors| {
-        Failure::Message(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
-    })?;
+    let rules = RuleSet::load(folders)
+        .map_err(|errors| Failure::Message(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")))?;
     for error in rules.rejected() {
         eprintln!("{}", visible(&error.to_string()));
     }

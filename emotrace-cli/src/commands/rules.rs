@@ -52,8 +52,7 @@ fn list(sources: &RuleSources) -> Result<Exit, Failure> {
     }
     print(&text)?;
     let of = |status: &str| all.iter().filter(|i| i.status == status).count();
-    let waits: BTreeSet<&str> =
-        all.iter().flat_map(|i| rules.waits_for(i).0).map(String::as_str).collect();
+    let waits: BTreeSet<&str> = all.iter().flat_map(|i| rules.waits_for(i).0).map(String::as_str).collect();
     eprintln!(
         "{} rules: {} by pattern, {} by code, {} wait for what is not read yet ({})",
         all.len(),
@@ -67,16 +66,18 @@ fn list(sources: &RuleSources) -> Result<Exit, Failure> {
 
 fn check(sources: &RuleSources) -> Result<Exit, Failure> {
     let rules = judgement::rules(&sources.rules)?;
-    let detector = Detector::new(&rules, &artifacts::schema()).map_err(|errors| {
-        Failure::Message(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
-    })?;
+    let detector = Detector::new(&rules, &artifacts::schema())
+        .map_err(|errors| Failure::Message(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")))?;
     let mut text = String::new();
     for not in detector.not_evaluated() {
         let _ = writeln!(text, "{}: cannot be evaluated because {}", visible(name(&not.rule)), visible(&not.why));
     }
     print(&text)?;
     let (all, bad) = (each(&rules).len(), rules.rejected().len());
-    eprintln!("{all} rules read, {bad} files rejected, {} rules cannot be evaluated here", detector.not_evaluated().len());
+    eprintln!(
+        "{all} rules read, {bad} files rejected, {} rules cannot be evaluated here",
+        detector.not_evaluated().len()
+    );
     if bad > 0 { Err(Failure::Message(format!("{bad} rule files are malformed"))) } else { Ok(Exit::Done) }
 }
 
@@ -99,11 +100,8 @@ fn explain(wanted: &str, sources: &RuleSources) -> Result<Exit, Failure> {
     let all = each(&rules);
     let exact: Vec<_> =
         all.iter().filter(|i| name(i).eq_ignore_ascii_case(wanted) || i.id.eq_ignore_ascii_case(wanted)).collect();
-    let found = if exact.is_empty() {
-        all.iter().filter(|i| i.title.to_lowercase().contains(&lower)).collect()
-    } else {
-        exact
-    };
+    let found =
+        if exact.is_empty() { all.iter().filter(|i| i.title.to_lowercase().contains(&lower)).collect() } else { exact };
     if found.is_empty() {
         return Err(Failure::Message(format!("there is no rule {wanted:?}; `emotrace rules list` shows them")));
     }
@@ -129,7 +127,10 @@ fn full(info: &RuleInfo, rules: &RuleSet) -> String {
     line("points", info.weight.to_string());
     line("class", info.class.map_or(String::new(), |c| format!("{c:?}")));
     let day = |t: Option<emotrace_core::model::Timestamp>| t.map_or(String::new(), |t| t.to_string()[..10].to_owned());
-    line("period", info.periods.iter().map(|p| format!("{}..{}", day(p.from), day(p.until))).collect::<Vec<_>>().join(", "));
+    line(
+        "period",
+        info.periods.iter().map(|p| format!("{}..{}", day(p.from), day(p.until))).collect::<Vec<_>>().join(", "),
+    );
     line("time means", info.time_meaning.clone().unwrap_or_default());
     line("tags", info.tags.join(", "));
     let (waits_for, code) = rules.waits_for(info);

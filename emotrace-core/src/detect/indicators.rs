@@ -17,7 +17,8 @@ static COMMON: LazyLock<Option<Regex>> = LazyLock::new(|| {
 });
 static PATH: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(r#"(?i)[a-z]:\\(?:[^\\/:*?"<>|,\r\n]+\\)+[^\\/:*?"<>|,\r\n ]+\.[a-z0-9]{2,6}\b"#).ok());
-static URL: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r#"(?i)\bhttps?://[a-z0-9][^\s"'<>|,;)\]}]{3,300}"#).ok());
+static URL: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r#"(?i)\bhttps?://[a-z0-9][^\s"'<>|,;)\]}]{3,300}"#).ok());
 
 /// The far end of a connection in a log record's text.
 static TO: LazyLock<Option<Regex>> =
@@ -53,7 +54,9 @@ pub fn indicators(verdict: &Verdict, findings: &[Finding], emocheck: &[EmoCheck]
             let field = |name: &str| evidence.fields.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str());
             if let (Stage::C2, Some(address)) = (point.stage, field("DestinationIp")) {
                 add("address", address, field("DestinationPort").and_then(|p| p.parse().ok()));
-            } else if let (Stage::C2, Some(found)) = (point.stage, TO.as_ref().and_then(|t| t.captures(&evidence.message))) {
+            } else if let (Stage::C2, Some(found)) =
+                (point.stage, TO.as_ref().and_then(|t| t.captures(&evidence.message)))
+            {
                 add("address", &found[1], found[2].parse().ok());
             }
             if let (Stage::Persistence, Some(service)) = (point.stage, field("ServiceName")) {

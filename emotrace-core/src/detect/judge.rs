@@ -252,7 +252,8 @@ pub fn judge(findings: &[Finding], coverage: &Coverage, policy: &VerdictPolicy) 
 
 /// To one decimal: sums of products of decimal fractions else end in noise.
 fn round(n: f64) -> f64 {
-    (n * 10.0).round() / 10.0
+    // A sum of nothing is minus zero; adding zero makes it plain.
+    (n * 10.0).round() / 10.0 + 0.0
 }
 
 /// The points of one finding. `None` for rules that carry no weight.
@@ -526,7 +527,9 @@ fn state(strong: &[&Point], findings: &[Finding], blocked: bool) -> HostState {
     let shows = |what: Shows| {
         strong.iter().any(|p| {
             let finding = &findings[p.finding];
-            finding.rule.shows == Some(what)
+            // Behaviour that other programs share does not show that the program itself is there.
+            p.class >= EvidenceClass::S
+                && finding.rule.shows == Some(what)
                 && finding.evidence.iter().all(|e| matches!(e.state, State::Live | State::LogReplayed))
         })
     };

@@ -94,13 +94,21 @@ pub fn assess(
     findings.extend(forged);
     findings.extend(emocheck.iter().flat_map(|e| emocheck::findings(e, rules)));
     findings.iter_mut().flat_map(|f| &mut f.evidence).for_each(|e| attribute(e, &extraction.hosts));
-    findings.sort_by(|a, b| order(a).cmp(&order(b)));
+    findings.sort_by_cached_key(order);
     let verdict = judge(&findings, &extraction.coverage, rules.policy());
     let beside = second.beside(&findings, &verdict, &extraction.hosts);
     let story = story::tell(&verdict, &findings, &beside);
     let mut indicators = indicators::indicators(&verdict, &findings, &emocheck);
     hash_files(evidence, options, &mut indicators)?;
-    Ok(Assessment { indicators, rules: counts(rules, &detector), verdict, findings, left_out: kept.left_out, emocheck, story })
+    Ok(Assessment {
+        indicators,
+        rules: counts(rules, &detector),
+        verdict,
+        findings,
+        left_out: kept.left_out,
+        emocheck,
+        story,
+    })
 }
 
 /// One scanner for each installed system; without one, one for the first volume.
@@ -137,7 +145,9 @@ fn hash_files(evidence: &Opened, options: &Options, indicators: &mut [Indicator]
     for indicator in indicators.iter_mut().filter(|i| i.kind == "file").take(MAX_FILES) {
         let Some((drive, path)) = indicator.value.split_once(':') else { continue };
         let letter = drive.chars().next().map(|d| d.to_ascii_uppercase());
-        let Some(mounted) = evidence.volumes.iter().find(|m| m.letter == letter || m.letter.is_none()) else { continue };
+        let Some(mounted) = evidence.volumes.iter().find(|m| m.letter == letter || m.letter.is_none()) else {
+            continue;
+        };
         let Ok(entry) = mounted.files.lookup(path) else { continue };
         let Ok(data) = mounted.files.open(&entry, "") else { continue };
         if entry.directory || data.len() > MAX_HASHED {
@@ -310,7 +320,8 @@ fn fields(event: &Event) -> Vec<(String, String)> {
 fn attribute(evidence: &mut Evidence, hosts: &[Host]) {
     let machine = |user: &str| {
         let name = user.rsplit('\\').next().unwrap_or(user).to_uppercase();
-        matches!(name.as_str(), "" | "-" | "SYSTEM" | "LOCAL SERVICE" | "NETWORK SERVICE") || name.starts_with("S-1-5-1")
+        matches!(name.as_str(), "" | "-" | "SYSTEM" | "LOCAL SERVICE" | "NETWORK SERVICE")
+            || name.starts_with("S-1-5-1")
             || name == "S-1-5-20"
     };
     let known = |name: &str| {
@@ -330,8 +341,13 @@ fn attribute(evidence: &mut Evidence, hosts: &[Host]) {
         evidence.user = written(&name).or(Some(name));
         return;
     }
-    let own = evidence.fields.iter().find(|(n, _)| n == "User" || n == "SubjectUserName").map(|(_, v)| v.rsplit('\\').next().unwrap_or(v).to_owned());
-    let texts = || evidence.fields.iter().map(|(_, v)| v.as_str()).chain([evidence.message.as_str(), &evidence.locator.path]);
+    let own = evidence
+        .fields
+        .iter()
+        .find(|(n, _)| n == "User" || n == "SubjectUserName")
+        .map(|(_, v)| v.rsplit('\\').next().unwrap_or(v).to_owned());
+    let texts =
+        || evidence.fields.iter().map(|(_, v)| v.as_str()).chain([evidence.message.as_str(), &evidence.locator.path]);
     let profile = || texts().find_map(profile_of);
     // `DOMAIN\name` in a log record's text, where the record itself was logged by the system.
     let spoken = || {

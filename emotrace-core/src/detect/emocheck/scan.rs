@@ -5,7 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Decoded, SystemNames, v1_name, v2_decode, v2_value_name, v3_candidate, v4_candidate, v4_runs, v5_candidate};
+use super::{
+    Decoded, SystemNames, v1_name, v2_decode, v2_value_name, v3_candidate, v4_candidate, v4_runs, v5_candidate,
+};
 use crate::detect::sigma::fold;
 use crate::model::{EmoCheck, EmoCheckHit, Event, Evidence, Host, Meaning, ScannerResult, State, Timestamp, Value};
 
@@ -19,7 +21,8 @@ const INFECTED: f64 = 0.6;
 /// Extensions under which Windows itself keeps program files in folders of the system folders, beside those that EmoCheck
 /// leaves out.
 const PLUGINS: &[&str] = &[
-    "sys", "mui", "ocx", "cpl", "ime", "tsp", "acm", "drv", "ax", "com", "scr", "efi", "tlb", "nls", "rll", "msc", "fon",
+    "sys", "mui", "ocx", "cpl", "ime", "tsp", "acm", "drv", "ax", "com", "scr", "efi", "tlb", "nls", "rll", "msc",
+    "fon",
 ];
 
 /// What is kept of one file directly in a folder that may be Emotet's.
@@ -429,8 +432,10 @@ impl Scanner {
                     (false, true) => 0.6,
                     (false, false) => 0.4,
                 };
-                let beside = original.map_or("there is no file of that name".to_owned(), |o| format!("that file has {o}"));
-                let why = format!("folder and file bear names of {system}; the file has {size} bytes, in {system} {beside}");
+                let beside =
+                    original.map_or("there is no file of that name".to_owned(), |o| format!("that file has {o}"));
+                let why =
+                    format!("folder and file bear names of {system}; the file has {size} bytes, in {system} {beside}");
                 hits.push(self.hit("v3", file, base, run, why, root != Root::System32 || !self.has_amd64));
                 return;
             }
@@ -473,7 +478,9 @@ impl Scanner {
         let (base, why) = match run {
             Some(run) => (1.0, format!("a program under a made-up name in a made-up folder, started by {}", run.key)),
             None if system => (0.4, "a program under a made-up name in a folder of the system folder".to_owned()),
-            None => (0.5, "a program under a made-up name in a made-up folder; nothing that starts it was found".to_owned()),
+            None => {
+                (0.5, "a program under a made-up name in a made-up folder; nothing that starts it was found".to_owned())
+            }
         };
         hits.push(self.hit("v4", file, base, run, why, run.is_some() && (root != Root::System32 || !self.has_amd64)));
     }
@@ -689,7 +696,9 @@ fn state_confidence(state: State) -> f64 {
 fn meaning_of(event: &str, meaning: Meaning) -> String {
     match event {
         "windows:file:name_times" => "the file's name was created here ($FILE_NAME)".to_owned(),
-        _ if meaning.contains(Meaning::KEY_WRITTEN) => "the key was last written; the value was there by then".to_owned(),
+        _ if meaning.contains(Meaning::KEY_WRITTEN) => {
+            "the key was last written; the value was there by then".to_owned()
+        }
         _ => meaning.to_string().replace('+', ", "),
     }
 }
@@ -771,8 +780,11 @@ mod tests {
     #[test]
     fn a_vaccine_is_no_infection() {
         let value = |data: &[u8]| {
-            let fields =
-                [("name", Value::from("c5d7f3a")), ("data", Value::Bytes(data.to_vec())), ("key_path", "HKU\\E".into())];
+            let fields = [
+                ("name", Value::from("c5d7f3a")),
+                ("data", Value::Bytes(data.to_vec())),
+                ("key_path", "HKU\\E".into()),
+            ];
             event(&HEX, "2020-03-01T00:00:00Z", Meaning::KEY_WRITTEN, &fields)
         };
         // The name `symbolcards` under this serial number.

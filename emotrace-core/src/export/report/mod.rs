@@ -89,7 +89,8 @@ pub fn html(input: &ReportInput<'_>) -> io::Result<String> {
 /// A time to the second, in UTC or so many hours east of it; other text as it is.
 fn second(value: &minijinja::Value, hours: u64) -> String {
     let text = value.as_str().unwrap_or_default();
-    let time = Timestamp::parse(text).map(|t| Timestamp::from_filetime(t.filetime().saturating_add(hours * 36_000_000_000)));
+    let time =
+        Timestamp::parse(text).map(|t| Timestamp::from_filetime(t.filetime().saturating_add(hours * 36_000_000_000)));
     time.and_then(|t| Some(t.to_string().get(..19)?.replace('T', " "))).unwrap_or_else(|| text.to_owned())
 }
 

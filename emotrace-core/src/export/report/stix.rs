@@ -84,7 +84,10 @@ fn pattern(indicator: &Indicator) -> String {
         "address" => {
             let kind = if value.contains(':') { "ipv6-addr" } else { "ipv4-addr" };
             let port = indicator.port.map(|p| format!(" AND network-traffic:dst_port = {p}")).unwrap_or_default();
-            format!("[network-traffic:dst_ref.type = '{kind}' AND network-traffic:dst_ref.value = {}{port}]", quoted(value))
+            format!(
+                "[network-traffic:dst_ref.type = '{kind}' AND network-traffic:dst_ref.value = {}{port}]",
+                quoted(value)
+            )
         }
         _ => format!("[url:value = {}]", quoted(value)),
     }

@@ -28,8 +28,12 @@ const fn conclusion(conclusion: Conclusion) -> (&'static str, &'static str, &'st
         Conclusion::Confirmed => ("Infection confirmed", "感染確認", "The host was infected with Emotet."),
         Conclusion::Likely => ("Infection likely", "感染の可能性が高い", "The host was probably infected with Emotet."),
         Conclusion::Suspicious => ("Suspicious", "疑いあり", "Some evidence fits Emotet, but not enough."),
-        Conclusion::NotDetected => ("Not detected", "検出されず", "Nothing of weight was found, and enough was read to say so."),
-        Conclusion::Inconclusive => ("Inconclusive", "判定不能", "Too little of the evidence could be read to say anything."),
+        Conclusion::NotDetected => {
+            ("Not detected", "検出されず", "Nothing of weight was found, and enough was read to say so.")
+        }
+        Conclusion::Inconclusive => {
+            ("Inconclusive", "判定不能", "Too little of the evidence could be read to say anything.")
+        }
     }
 }
 
@@ -48,7 +52,9 @@ const fn state(state: HostState) -> (&'static str, &'static str) {
         HostState::None => ("No sign of an infection", "感染の痕跡なし"),
         HostState::Blocked => ("Blocked: a security product stopped it", "検知製品により阻止"),
         HostState::Removed => ("Removed: only traces are left", "除去済み(痕跡のみ)"),
-        HostState::Dormant => ("Dormant: the file is there, nothing that starts it was found", "ファイルは残存、起動設定なし"),
+        HostState::Dormant => {
+            ("Dormant: the file is there, nothing that starts it was found", "ファイルは残存、起動設定なし")
+        }
         HostState::Active => ("Active: the file and what starts it are there", "活動可能(ファイルと起動設定が残存)"),
     }
 }
