@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use emotrace_core::export::report::{self, ReportInput};
 use emotrace_core::export::{Context, Finished, Format, OutputFile};
 use emotrace_core::model::{ParseIssue, Timestamp};
 use emotrace_core::pipeline::{Evidence, extract, write_timeline};
@@ -74,6 +75,23 @@ pub(crate) fn run(arguments: &Analyze) -> Result<Exit, Failure> {
             });
             write_json(&verdict, out)
         })?);
+        let input = ReportInput {
+            assessment,
+            hosts: &extraction.hosts,
+            coverage: &extraction.coverage,
+            issues: extraction.issues().collect(),
+            evidence: info::facts(&evidence),
+            hashes: hashes.as_ref().map(|h| json!(h)),
+            version: env!("CARGO_PKG_VERSION"),
+        };
+        outputs.push(write_file(folder, "report.html", |out| {
+            Ok(out.write_all(report::html(&input).map_err(|e| Failure::Message(e.to_string()))?.as_bytes())?)
+        })?);
+        outputs.push(write_file(folder, "report.json", |out| write_json(&report::json(&input), out))?);
+        outputs.push(write_file(folder, "indicators.csv", |out| {
+            Ok(report::indicators_csv(&assessment.indicators, out)?)
+        })?);
+        outputs.push(write_file(folder, "indicators.stix.json", |out| write_json(&report::bundle(assessment), out))?);
     }
     outputs.push(write_file(folder, "coverage.json", |out| write_json(&json!(extraction.coverage), out))?);
     outputs.push(write_file(folder, "evidence.json", |out| write_json(&info::facts(&evidence), out))?);

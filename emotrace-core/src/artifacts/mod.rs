@@ -147,7 +147,7 @@ pub const ROW_PER_VALUE: &[&str] =
     &["run_keys", "user_assist", "shimcache", "bam", "app_compat_flags", "mui_cache", "feature_usage"];
 
 /// Artifacts that are read only when they are asked for by name: they cost more than they tell on most evidence.
-pub const OPTIONAL: &[&str] = &["index_slack", "registry_keys"];
+pub const OPTIONAL: &[&str] = &["index_slack", "ntfs_log", "registry_keys"];
 
 /// The artifact of that name.
 pub fn by_name(name: &str) -> Option<&'static Artifact> {

@@ -37,6 +37,7 @@ pub struct VerdictPolicy {
     window_gap: u64,
     window_lead: u64,
     window_without: Vec<Stage>,
+    users_without: Vec<Stage>,
     coverage: Vec<(String, f64, Vec<String>)>,
 }
 
@@ -202,6 +203,7 @@ impl VerdictPolicy {
             window_gap: r.span(r.node("window_gap")?)?,
             window_lead: r.span(r.node("window_lead")?)?,
             window_without: r.stages(Some(r.node("window_without")?))?,
+            users_without: r.stages(Some(r.node("users_without")?))?,
             coverage,
         })
     }
@@ -238,7 +240,7 @@ pub fn judge(findings: &[Finding], coverage: &Coverage, policy: &VerdictPolicy) 
         reached: reached(&strong, findings, policy),
         state: state(&strong, findings, blocked),
         window: window(&strong, &points, findings, policy),
-        users: users(&strong, findings),
+        users: users(&strong, findings, policy),
         stages,
         bonuses,
         unweighed: (0..findings.len()).filter(|i| points.iter().all(|p| p.finding != *i)).collect(),
@@ -250,7 +252,8 @@ pub fn judge(findings: &[Finding], coverage: &Coverage, policy: &VerdictPolicy) 
 
 /// To one decimal: sums of products of decimal fractions else end in noise.
 fn round(n: f64) -> f64 {
-    (n * 10.0).round() / 10.0
+    // A sum of nothing is minus zero; adding zero makes it plain.
+    (n * 10.0).round() / 10.0 + 0.0
 }
 
 /// The points of one finding. `None` for rules that carry no weight.
@@ -383,7 +386,7 @@ fn bonuses(points: &[Point], findings: &[Finding], policy: &VerdictPolicy) -> Ve
             findings: from,
         });
     }
-    let users = users(&strong, findings);
+    let users = users(&strong, findings, policy);
     if users.len() > 1 {
         bonuses.push(Bonus {
             name: "second_user".to_owned(),
@@ -524,7 +527,9 @@ fn state(strong: &[&Point], findings: &[Finding], blocked: bool) -> HostState {
     let shows = |what: Shows| {
         strong.iter().any(|p| {
             let finding = &findings[p.finding];
-            finding.rule.shows == Some(what)
+            // Behaviour that other programs share does not show that the program itself is there.
+            p.class >= EvidenceClass::S
+                && finding.rule.shows == Some(what)
                 && finding.evidence.iter().all(|e| matches!(e.state, State::Live | State::LogReplayed))
         })
     };
@@ -550,7 +555,7 @@ fn reached(strong: &[&Point], findings: &[Finding], policy: &VerdictPolicy) -> V
         .collect()
 }
 
-fn users(strong: &[&Point], findings: &[Finding]) -> Vec<String> {
+fn users(strong: &[&Point], findings: &[Finding], policy: &VerdictPolicy) -> Vec<String> {
     let machine = |user: &str| {
         let name = user.rsplit('\\').next().unwrap_or(user).to_uppercase();
         matches!(
@@ -558,7 +563,8 @@ fn users(strong: &[&Point], findings: &[Finding]) -> Vec<String> {
             "" | "-" | "SYSTEM" | "LOCAL SERVICE" | "NETWORK SERVICE" | "S-1-5-18" | "S-1-5-19" | "S-1-5-20"
         )
     };
-    let named = strong.iter().flat_map(|p| &findings[p.finding].evidence).filter_map(|e| e.user.clone());
+    let own = strong.iter().filter(|p| !policy.users_without.contains(&p.stage));
+    let named = own.flat_map(|p| &findings[p.finding].evidence).filter_map(|e| e.user.clone());
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for user in named.filter(|u| !machine(u)) {
         *counts.entry(user).or_default() += 1;

@@ -264,7 +264,7 @@ impl Source {
     fn reads(&self) -> Vec<String> {
         let mut names = Vec::new();
         let mut add = |path: &[String]| {
-            if let Some(first) = path.first().filter(|f| !f.starts_with('@') && *f != "item") {
+            if let Some(first) = path.first().filter(|f| !f.starts_with('@') && (*f != "item" || self.each.is_none())) {
                 names.push(first.clone());
             }
         };
@@ -342,7 +342,8 @@ pub(crate) fn at_path<'e>(event: &'e Event, item: Option<&'e Value>, path: &[Str
         "@user" => return event.user.as_deref().and_then(text),
         "@state" => return text(event.state.name()),
         "@path" => return text(&event.origin.locator.path),
-        "item" => item?,
+        // Only where a list is taken item by item; else it is a field like any other.
+        "item" if item.is_some() => item?,
         name => event.values.get(name)?,
     };
     for name in inner {

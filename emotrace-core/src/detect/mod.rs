@@ -12,6 +12,7 @@ pub mod emocheck;
 mod engine;
 mod error;
 mod example;
+pub mod indicators;
 mod judge;
 mod mapping;
 mod rule_set;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{Chain, Evidence, EvidenceClass, Finding, Gap, Step, Story, Timestamp, Verdict};
+use crate::model::{Chain, Evidence, EvidenceClass, Finding, Gap, Meaning, Step, Story, Timestamp, Verdict};
 
 /// Hits of one rule this close to one another are one step.
 const SAME_STEP: u64 = 30 * 60 * 10_000_000;
@@ -29,6 +29,11 @@ pub fn tell(verdict: &Verdict, findings: &[Finding], beside: &[Evidence]) -> Sto
     let mut chains: BTreeMap<Option<String>, Vec<Step>> = BTreeMap::new();
     let mut elsewhere = Vec::new();
     let weighed = verdict.points.iter().filter(|p| p.points > 0.0 && p.class >= EvidenceClass::M);
+    // Outside the rule's period a key's last write is not when it happened: leftovers stand apart.
+    let leftover = |at: usize| {
+        verdict.points.iter().any(|p| p.finding == at && p.period < 1.0)
+            && findings[at].evidence.iter().all(|e| e.meaning.contains(Meaning::KEY_WRITTEN))
+    };
     let mut order: Vec<usize> = weighed.map(|p| p.finding).collect();
     order.sort_by_key(|i| (findings[*i].time.is_none(), findings[*i].time, *i));
     order.dedup();
@@ -47,7 +52,7 @@ pub fn tell(verdict: &Verdict, findings: &[Finding], beside: &[Evidence]) -> Sto
             after_gap: None,
         };
         let chain = match finding.time {
-            Some(time) if inside(time) => chains.entry(user_of(finding)).or_default(),
+            Some(time) if inside(time) && !leftover(at) => chains.entry(user_of(finding)).or_default(),
             _ => &mut elsewhere,
         };
         let near = |s: &&mut Step| {
@@ -89,12 +94,24 @@ fn user_of(finding: &Finding) -> Option<String> {
     finding.evidence.iter().find_map(|e| e.user.clone())
 }
 
+/// What a fact beside the findings is called.
+const FACTS: &[(&str, &str, &str)] = &[
+    ("windows:prefetch:execution", "Program run", "プログラムの実行"),
+    ("windows:zone_identifier:mark", "File from the internet", "インターネットから取得したファイル"),
+    ("windows:recycle_bin:deletion", "File moved to the Recycle Bin", "ごみ箱への移動"),
+    ("windows:jump_list:entry", "Item used", "項目の使用"),
+    ("windows:user_assist:program", "Program started by the user", "ユーザーによるプログラム起動"),
+    ("windows:office:recent_file", "Document opened", "文書を開いた記録"),
+    ("windows:office:trust_record", "Document trusted", "文書の信頼(コンテンツの有効化)"),
+];
+
 fn fact(evidence: &Evidence) -> Step {
+    let name = FACTS.iter().find(|(event, ..)| *event == evidence.event);
     Step {
         time: evidence.time,
         stage: None,
-        title: evidence.event.to_owned(),
-        title_ja: None,
+        title: name.map_or(evidence.event, |(_, english, _)| english).to_owned(),
+        title_ja: name.map(|(_, _, japanese)| (*japanese).to_owned()),
         text: evidence.message.clone(),
         artifact: evidence.artifact,
         finding: None,

@@ -6,6 +6,7 @@ pub mod escape;
 mod jsonl;
 mod l2tcsv;
 mod output;
+pub mod report;
 mod row;
 mod timesketch;
 

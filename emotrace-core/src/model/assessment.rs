@@ -17,8 +17,34 @@ pub struct Assessment {
     pub emocheck: Vec<EmoCheck>,
     /// The chain of what happened.
     pub story: Story,
+    /// What to look for elsewhere.
+    pub indicators: Vec<Indicator>,
     /// What was looked for.
     pub rules: RuleCounts,
+}
+
+/// One thing to look for on other machines and in other logs.
+#[derive(Clone, Debug, Serialize)]
+pub struct Indicator {
+    /// `file`, `registry`, `service`, `address` or `url`.
+    pub kind: &'static str,
+    /// The path, key, name, address or URL as the evidence writes it.
+    pub value: String,
+    /// Port of an address.
+    pub port: Option<u16>,
+    /// SHA-256 of the file's content, if it could be read.
+    pub sha256: Option<String>,
+    /// MD5 of the file's content.
+    pub md5: Option<String>,
+    /// Length of the file in bytes.
+    pub size: Option<u64>,
+    /// The first finding that names it.
+    #[serde(serialize_with = "instant")]
+    pub first_seen: Option<Timestamp>,
+    /// Rules whose findings name it.
+    pub rules: Vec<String>,
+    /// The finding that names it first, by place in the list.
+    pub finding: usize,
 }
 
 /// The rules of a run in numbers.

@@ -14,7 +14,9 @@ mod sink;
 mod timestamp;
 mod verdict;
 
-pub use assessment::{Assessment, Chain, EmoCheck, EmoCheckHit, Gap, RuleCounts, ScannerResult, Step, Story};
+pub use assessment::{
+    Assessment, Chain, EmoCheck, EmoCheckHit, Gap, Indicator, RuleCounts, ScannerResult, Step, Story,
+};
 pub use coverage::{ArtifactCoverage, Coverage};
 pub use descriptor::{Descriptor, Field, Kind, Schema};
 pub use event::{Event, Meaning, Origin, State, Value, Values};

@@ -3,14 +3,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use md5::Md5;
+use sha2::{Digest, Sha256};
+
 use super::evidence::Evidence as Opened;
 use super::extract::{Extraction, RunError};
 use super::progress::Progress;
 use super::run::Options;
 use crate::artifacts;
 use crate::detect::emocheck::{self, Scanner};
-use crate::detect::{Detector, RuleError, RuleSet, judge, story};
-use crate::model::{Assessment, Event, Evidence, Finding, Host, Meaning, RuleCounts, Timestamp, Value, Verdict};
+use crate::detect::{Detector, RuleError, RuleSet, indicators, judge, story};
+use crate::model::{
+    Assessment, Event, Evidence, Finding, Host, Indicator, Meaning, RuleCounts, Timestamp, Value, Verdict,
+};
 
 /// Most findings of one rule that are kept; what comes later is counted.
 const MAX_OF_A_RULE: usize = 500;
@@ -28,10 +33,10 @@ const FACTS: &[&str] = &[
     "windows:zone_identifier:mark",
     "windows:recycle_bin:deletion",
     "windows:jump_list:entry",
-    "windows:registry:user_assist",
+    "windows:user_assist:program",
     "windows:registry:bam",
-    "windows:registry:office_mru",
-    "windows:registry:trust_record",
+    "windows:office:recent_file",
+    "windows:office:trust_record",
 ];
 
 /// Why no assessment could be made.
@@ -89,11 +94,21 @@ pub fn assess(
     findings.extend(forged);
     findings.extend(emocheck.iter().flat_map(|e| emocheck::findings(e, rules)));
     findings.iter_mut().flat_map(|f| &mut f.evidence).for_each(|e| attribute(e, &extraction.hosts));
-    findings.sort_by(|a, b| order(a).cmp(&order(b)));
+    findings.sort_by_cached_key(order);
     let verdict = judge(&findings, &extraction.coverage, rules.policy());
     let beside = second.beside(&findings, &verdict, &extraction.hosts);
     let story = story::tell(&verdict, &findings, &beside);
-    Ok(Assessment { rules: counts(rules, &detector), verdict, findings, left_out: kept.left_out, emocheck, story })
+    let mut indicators = indicators::indicators(&verdict, &findings, &emocheck);
+    hash_files(evidence, options, &mut indicators)?;
+    Ok(Assessment {
+        indicators,
+        rules: counts(rules, &detector),
+        verdict,
+        findings,
+        left_out: kept.left_out,
+        emocheck,
+        story,
+    })
 }
 
 /// One scanner for each installed system; without one, one for the first volume.
@@ -117,6 +132,49 @@ fn scanners(evidence: &Opened, hosts: &[Host], judging: &Judging) -> Vec<Scanner
         Scanner::new(host.volume.clone(), serial, source)
     };
     hosts.iter().map(of_host).collect()
+}
+
+/// Files larger than this are not hashed: inflated ones of half a gigabyte still are.
+const MAX_HASHED: u64 = 1 << 30;
+/// Most files that are hashed.
+const MAX_FILES: usize = 200;
+
+/// Adds the hashes of files that are still there.
+fn hash_files(evidence: &Opened, options: &Options, indicators: &mut [Indicator]) -> Result<(), RunError> {
+    let mut buffer = vec![0; 1 << 20];
+    for indicator in indicators.iter_mut().filter(|i| i.kind == "file").take(MAX_FILES) {
+        let Some((drive, path)) = indicator.value.split_once(':') else { continue };
+        let letter = drive.chars().next().map(|d| d.to_ascii_uppercase());
+        let Some(mounted) = evidence.volumes.iter().find(|m| m.letter == letter || m.letter.is_none()) else {
+            continue;
+        };
+        let Ok(entry) = mounted.files.lookup(path) else { continue };
+        let Ok(data) = mounted.files.open(&entry, "") else { continue };
+        if entry.directory || data.len() > MAX_HASHED {
+            continue;
+        }
+        let (mut sha256, mut md5, mut at) = (Sha256::new(), Md5::new(), 0u64);
+        let whole = loop {
+            options.check()?;
+            match data.read_at(at, &mut buffer) {
+                Ok(0) => break true,
+                Ok(n) => {
+                    let read = buffer.get(..n).unwrap_or_default();
+                    sha256.update(read);
+                    md5.update(read);
+                    at = at.saturating_add(n as u64);
+                }
+                Err(_) => break false,
+            }
+        };
+        if whole {
+            let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
+            indicator.sha256 = Some(hex(&sha256.finalize()));
+            indicator.md5 = Some(hex(&md5.finalize()));
+            indicator.size = Some(at);
+        }
+    }
+    Ok(())
 }
 
 fn pass(
@@ -291,9 +349,24 @@ fn attribute(evidence: &mut Evidence, hosts: &[Host]) {
     let texts =
         || evidence.fields.iter().map(|(_, v)| v.as_str()).chain([evidence.message.as_str(), &evidence.locator.path]);
     let profile = || texts().find_map(profile_of);
-    if let Some(name) = own.filter(|n| known(n)).or_else(profile) {
+    // `DOMAIN\name` in a log record's text, where the record itself was logged by the system.
+    let spoken = || {
+        let names = hosts.iter().flat_map(|h| &h.users).filter_map(|u| u.name.as_deref()).filter(|n| !machine(n));
+        names.filter(|name| says_account(&evidence.message, name)).max_by_key(|n| n.len()).map(str::to_owned)
+    };
+    if let Some(name) = own.filter(|n| known(n)).or_else(spoken).or_else(profile) {
         evidence.user = written(&name).or(Some(name));
     }
+}
+
+/// True if the text holds `\name` as a whole word, and not as the name of a profile's folder.
+fn says_account(text: &str, name: &str) -> bool {
+    let (text, wanted) = (text.to_lowercase(), format!("\\{}", name.to_lowercase()));
+    text.match_indices(&wanted).any(|(at, _)| {
+        let after = text.get(at + wanted.len()..).and_then(|rest| rest.chars().next());
+        let whole = after.is_none_or(|c| !c.is_alphanumeric() && c != '\\' && c != '.' && c != '-' && c != '_');
+        whole && text.get(..at).is_some_and(|before| !before.ends_with(r"\users"))
+    })
 }
 
 /// The account in a path `…\Users\NAME\…`.
