@@ -297,7 +297,7 @@ pub(crate) struct Cat {
     /// Image or folder
     #[arg(value_name = "EVIDENCE")]
     pub(crate) evidence: PathBuf,
-    /// Place: [VOLUME/]PATH[:STREAM] or [VOLUME/]#RECORD-SEQUENCE[:STREAM], which also reads deleted records; VOLUME is
+    /// Place: VOLUME/PATH:STREAM or VOLUME/#RECORD-SEQUENCE:STREAM, which also reads deleted records; VOLUME is
     /// p1, p2 … or C:
     #[arg(value_name = "PLACE")]
     pub(crate) place: String,
