@@ -14,6 +14,7 @@ mod regf;
 mod registry;
 mod source;
 mod usn_journal;
+mod verdict;
 
 use std::path::{Path, PathBuf};
 
@@ -36,6 +37,7 @@ const CASES: &[&[Case]] = &[
     registry::CASES,
     source::CASES,
     usn_journal::CASES,
+    verdict::CASES,
 ];
 
 fn corpus() -> Option<PathBuf> {

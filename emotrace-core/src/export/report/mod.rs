@@ -58,6 +58,7 @@ pub fn html(input: &ReportInput<'_>) -> io::Result<String> {
         None if value.is_none() || value.is_undefined() => String::new(),
         None => escape::visible(&value.to_string()).into_owned(),
     });
+    environment.add_filter("japanese", |text: String| view::japanese(&text));
     environment.add_filter("utc", |value: minijinja::Value| second(&value, 0));
     environment.add_filter("jst", |value: minijinja::Value| second(&value, 9));
     // The name's ending turns HTML escaping on.
@@ -79,6 +80,9 @@ pub fn html(input: &ReportInput<'_>) -> io::Result<String> {
         issue_count => input.issues.len(),
         evidence => input.evidence,
         hashes => input.hashes,
+        kinds => json!({
+            "address": "通信先", "file": "ファイル", "registry": "レジストリ", "service": "サービス", "url": "URL",
+        }),
         version => input.version,
         style => STYLE,
         script => SCRIPT,
