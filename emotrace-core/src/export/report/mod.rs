@@ -277,11 +277,13 @@ mod tests {
 
     #[test]
     fn csv_and_stix() {
-        let assessment = assessment();
+        let mut assessment = assessment();
         let mut csv = Vec::new();
         indicators_csv(&assessment.indicators, &mut csv).unwrap();
         let csv = String::from_utf8(csv).unwrap();
         assert_eq!(csv.lines().count(), 2);
+        let copy = Indicator { value: "C:\\copy.dll".to_owned(), ..assessment.indicators[0].clone() };
+        assessment.indicators.push(copy);
         let bundle = bundle(&assessment);
         assert_eq!(bundle["type"], "bundle");
         let objects = bundle["objects"].as_array().unwrap();
