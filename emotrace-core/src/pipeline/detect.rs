@@ -389,11 +389,14 @@ fn order(f: &Finding) -> (bool, Option<Timestamp>, String, String) {
 
 fn counts(rules: &RuleSet, detector: &Detector) -> RuleCounts {
     let name = |i: &crate::model::RuleInfo| i.name.clone().unwrap_or_else(|| i.id.clone());
-    let not: Vec<_> = detector.not_evaluated().iter().map(|n| (name(&n.rule), n.why.clone())).collect();
+    // Rules that are code are done by EmoCheck's scanners.
+    let not = detector.not_evaluated().iter().filter(|n| n.rule.status != "builtin");
+    let not: Vec<_> = not.map(|n| (name(&n.rule), n.why.clone())).collect();
     let unsupported: BTreeSet<String> = rules.infos().filter(|i| i.status == "unsupported").map(name).collect();
+    let left: BTreeSet<&String> = not.iter().map(|(name, _)| name).collect();
     let all: BTreeSet<String> = rules.infos().map(name).collect();
     RuleCounts {
-        evaluated: all.len().saturating_sub(unsupported.len()).saturating_sub(not.len()),
+        evaluated: all.iter().filter(|name| !left.contains(name)).count(),
         unsupported: unsupported.len(),
         not_evaluated: not,
         digest: rules.digest(),

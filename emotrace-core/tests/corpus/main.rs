@@ -18,6 +18,7 @@ mod scheduled_tasks;
 mod source;
 mod user_keys;
 mod usn_journal;
+mod verdict;
 mod vss;
 
 use std::path::{Path, PathBuf};
@@ -45,6 +46,7 @@ const CASES: &[&[Case]] = &[
     source::CASES,
     user_keys::CASES,
     usn_journal::CASES,
+    verdict::CASES,
     vss::CASES,
 ];
 

@@ -309,7 +309,7 @@ impl Scanner {
             state: event.state.name(),
             user: event.user.clone(),
             confidence,
-            as_emocheck: event.descriptor.name.starts_with("windows:file:") && event.state == State::Live,
+            as_emocheck: event.descriptor.name.starts_with("windows:file:") && event.state == State::Live && !folder,
             why: match name.method {
                 "v1" => format!("the name {} follows from the volume's serial number", name.base),
                 _ => format!("the name {} is kept in Explorer's key, XORed with the serial number", name.base),

@@ -58,6 +58,7 @@ pub fn html(input: &ReportInput<'_>) -> io::Result<String> {
         None if value.is_none() || value.is_undefined() => String::new(),
         None => escape::visible(&value.to_string()).into_owned(),
     });
+    environment.add_filter("japanese", |text: String| view::japanese(&text));
     environment.add_filter("utc", |value: minijinja::Value| second(&value, 0));
     environment.add_filter("jst", |value: minijinja::Value| second(&value, 9));
     // The name's ending turns HTML escaping on.
@@ -79,6 +80,9 @@ pub fn html(input: &ReportInput<'_>) -> io::Result<String> {
         issue_count => input.issues.len(),
         evidence => input.evidence,
         hashes => input.hashes,
+        kinds => json!({
+            "address": "通信先", "file": "ファイル", "registry": "レジストリ", "service": "サービス", "url": "URL",
+        }),
         version => input.version,
         style => STYLE,
         script => SCRIPT,
@@ -273,11 +277,13 @@ mod tests {
 
     #[test]
     fn csv_and_stix() {
-        let assessment = assessment();
+        let mut assessment = assessment();
         let mut csv = Vec::new();
         indicators_csv(&assessment.indicators, &mut csv).unwrap();
         let csv = String::from_utf8(csv).unwrap();
         assert_eq!(csv.lines().count(), 2);
+        let copy = Indicator { value: "C:\\copy.dll".to_owned(), ..assessment.indicators[0].clone() };
+        assessment.indicators.push(copy);
         let bundle = bundle(&assessment);
         assert_eq!(bundle["type"], "bundle");
         let objects = bundle["objects"].as_array().unwrap();

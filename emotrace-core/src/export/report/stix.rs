@@ -4,6 +4,8 @@
 //! (relationship), 9 (patterning). Identifiers are UUIDs of version 5 over the content, so that one piece of evidence
 //! always gives one bundle.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 use sha1::{Digest, Sha1};
 
@@ -30,8 +32,13 @@ pub fn bundle(assessment: &Assessment) -> Value {
         "external_references": [{"source_name": "mitre-attack", "external_id": "S0367"}],
     });
     let mut objects = vec![malware];
+    let mut seen = BTreeSet::new();
     for indicator in &assessment.indicators {
         let pattern = pattern(indicator);
+        // Two places of one file are one indicator by its hash.
+        if !seen.insert(pattern.clone()) {
+            continue;
+        }
         let id = format!("indicator--{}", uuid(&pattern));
         objects.push(json!({
             "type": "indicator",
