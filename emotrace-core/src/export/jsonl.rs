@@ -2,20 +2,32 @@
 
 use std::io::{self, Write};
 
-use super::row::{Row, row_id};
+use super::row::{Row, id_of};
 use super::{Context, Exporter};
 use crate::model::Event;
 
 pub(super) struct Jsonl {
     pub(super) context: Context,
+    /// One row at a time; kept so that its memory is used again.
+    pub(super) line: Vec<u8>,
 }
 
 impl Exporter for Jsonl {
     fn event(&mut self, event: &Event, out: &mut dyn Write) -> io::Result<bool> {
         let host = self.context.host(event);
-        let id = row_id(event, host);
-        serde_json::to_writer(&mut *out, &Row { event, host, id: Some(&id) })?;
-        out.write_all(b"\n")?;
+        self.line.clear();
+        serde_json::to_writer(&mut self.line, &Row { event, host, id: None })?;
+        let id = id_of(&self.line);
+        if event.origin.also_in.is_empty() {
+            // The row is the one that the id names: the id goes in before the brace that closes it.
+            self.line.pop();
+            writeln!(self.line, ",\"id\":\"{id}\"}}")?;
+        } else {
+            self.line.clear();
+            serde_json::to_writer(&mut self.line, &Row { event, host, id: Some(&id) })?;
+            self.line.push(b'\n');
+        }
+        out.write_all(&self.line)?;
         Ok(true)
     }
 }

@@ -159,7 +159,7 @@ pub trait Exporter {
 /// The exporter for a format.
 pub fn exporter(format: Format, context: Context) -> Box<dyn Exporter> {
     match format {
-        Format::Jsonl => Box::new(jsonl::Jsonl { context }),
+        Format::Jsonl => Box::new(jsonl::Jsonl { context, line: Vec::new() }),
         Format::Csv => Box::new(csv::Csv { context }),
         Format::Bodyfile => Box::new(bodyfile::Bodyfile { context }),
         Format::L2tCsv => Box::new(l2tcsv::L2tCsv { context }),

@@ -126,8 +126,10 @@ fn parse(
     let mut completion = Completion::Complete;
     file.records(chunks, &mut |record| match record {
         Ok(record) => out.give(event(record, host)),
-        // The bytes are there, and are read.
-        Err(error @ FormatError::Checksum { .. }) => out.issue(Some(error.offset()), Loss::None, error),
+        // The bytes are there, and are read; and what stood in unused space was no part of the log any more.
+        Err(error @ (FormatError::Checksum { .. } | FormatError::Other { what: evtx::UNUSED_SPACE, .. })) => {
+            out.issue(Some(error.offset()), Loss::None, error)
+        }
         Err(error @ FormatError::Short { .. }) => {
             completion = Completion::Truncated { at: input.data.len() };
             out.issue(Some(error.offset()), Loss::Rest, error);

@@ -34,6 +34,9 @@ use self::binxml::{Part, Reader, Stop, is_namespace};
 use crate::bytes::{FormatError, ReadAt, read_up_to};
 use crate::model::{Timestamp, Value};
 
+/// What errors name that concern no record in use, but what is left of old ones between them.
+pub const UNUSED_SPACE: &str = "unused space of the log";
+
 /// Length of a chunk.
 pub const CHUNK_SIZE: u64 = 0x1_0000;
 const FILE_HEADER_SIZE: u64 = 0x1000;
@@ -444,7 +447,8 @@ impl Walk {
         }
         if let (count @ 1.., first) = lost {
             let offset = self.base.saturating_add(first as u64);
-            visit(Err(problem(offset, format!("{count} record(s) in unused space can't be read any more"))));
+            let problem = format!("{count} record(s) can't be read any more");
+            visit(Err(FormatError::Other { what: UNUSED_SPACE, offset, problem }));
         }
     }
 
