@@ -1,0 +1,57 @@
+//! How long does one thread need to turn event logs into events?
+//!
+//! `EMOTRACE_BENCH_LOGS` names a folder of `.evtx` files. Compare with `evtx_dump -t 1 -o jsonl` over the same files, which
+//! writes text and builds no typed values.
+
+use std::hint::black_box;
+use std::path::Path;
+use std::sync::Arc;
+
+use criterion::{Criterion, Throughput};
+use emotrace_core::artifacts::{FileInput, Limits, Out, Reads, by_name};
+use emotrace_core::model::{Event, Host, Locator, ParseIssue, Sink, State};
+
+/// Counts what it is given.
+#[derive(Default)]
+struct Count(u64);
+
+impl Sink for Count {
+    fn event(&mut self, event: Event) {
+        black_box(event);
+        self.0 += 1;
+    }
+    fn issue(&mut self, issue: ParseIssue) {
+        black_box(issue);
+    }
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let Some(folder) = std::env::var_os("EMOTRACE_BENCH_LOGS") else {
+        println!("event_log: EMOTRACE_BENCH_LOGS names no folder of event logs, so nothing is measured");
+        return Ok(());
+    };
+    let mut paths: Vec<_> =
+        std::fs::read_dir(Path::new(&folder))?.map(|e| e.map(|e| e.path())).collect::<Result<_, _>>()?;
+    paths.retain(|path| path.extension().is_some_and(|e| e.eq_ignore_ascii_case("evtx")));
+    paths.sort();
+    let logs: Vec<Vec<u8>> = paths.iter().map(std::fs::read).collect::<Result<_, _>>()?;
+    let artifact = by_name("event_log").ok_or("there is no artifact event_log")?;
+    let Reads::Parts { parse, .. } = artifact.reads else { return Err("event logs are read in parts".into()) };
+    let read_all = || {
+        let mut count = Count::default();
+        for log in &logs {
+            let locator = Arc::new(Locator::default());
+            let input = FileInput { locator: Arc::clone(&locator), data: log, entry: None, limits: Limits::default() };
+            let mut out = Out::new(&mut count, artifact.name, locator, State::Live);
+            let _ = black_box(parse(&input, 0..u64::MAX, &Host::default(), &mut out));
+        }
+        count.0
+    };
+    let mut criterion = Criterion::default().configure_from_args();
+    let mut group = criterion.benchmark_group("event_log");
+    group.throughput(Throughput::Elements(read_all())).sample_size(10);
+    group.bench_function("logs to events, one thread", |bencher| bencher.iter(read_all));
+    group.finish();
+    criterion.final_summary();
+    Ok(())
+}
