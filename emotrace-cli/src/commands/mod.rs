@@ -20,7 +20,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use emotrace_core::export::escape::visible;
 use emotrace_core::model::{Loss, ParseIssue};
-use emotrace_core::pipeline::{Address, Evidence, Extraction, Options, Selection, Vss};
+use emotrace_core::pipeline::{Address, Evidence, Extraction, Options, PathPattern, Selection, Vss};
 
 use crate::args::{Running, Selecting};
 use crate::exit::{Exit, Failure};
@@ -40,7 +40,12 @@ fn options(running: &Running, selecting: Option<&Selecting>) -> Options {
         temporary: running.temp.clone(),
         replay: selecting.is_none_or(|s| !s.no_replay),
         selection: selecting
-            .map(|s| Selection { artifacts: s.artifacts.clone(), paths: s.paths.clone(), from: s.from, to: s.to })
+            .map(|s| Selection {
+                artifacts: s.artifacts.clone(),
+                paths: s.paths.iter().map(|p| PathPattern::new(p)).collect(),
+                from: s.from,
+                to: s.to,
+            })
             .unwrap_or_default(),
         cancel,
         ..Options::default()

@@ -18,4 +18,4 @@ pub use evidence::{Evidence, EvidenceError, Mounted, Vss};
 pub use extract::{Extraction, RunError, extract};
 pub use preserve::{Copied, Wanted, preserve};
 pub use progress::{NoProgress, Progress};
-pub use run::{Options, Selection, Written, stream, write_timeline};
+pub use run::{Options, PathPattern, Selection, Written, stream, write_timeline};

@@ -20,11 +20,22 @@ pub struct Selection {
     pub artifacts: Vec<String>,
     /// Patterns of paths (`C:\Users\**`, `**\*.evtx`) of the evidence or of the file that an event is about; empty means
     /// all. A pattern without a drive fits every drive.
-    pub paths: Vec<String>,
+    pub paths: Vec<PathPattern>,
     /// Earliest instant, inclusive. With a bound, undated events are left out.
     pub from: Option<Timestamp>,
     /// Latest instant, exclusive.
     pub to: Option<Timestamp>,
+}
+
+/// A pattern of paths, compiled once for the whole run.
+#[derive(Clone, Debug)]
+pub struct PathPattern(Pattern);
+
+impl PathPattern {
+    /// Reads a pattern as a user writes it. A drive is a component like any other; a stream can't be asked for.
+    pub fn new(pattern: &str) -> Self {
+        Self(Pattern::new(&pattern.replace(':', "")))
+    }
 }
 
 impl Selection {
@@ -34,15 +45,16 @@ impl Selection {
     }
 
     pub(super) fn wants_path(&self, path: &str) -> bool {
-        let fits = |pattern: &String| {
-            let (pattern, path) = (folded(pattern), folded(path));
-            let bare = path.split_once(':').filter(|(drive, _)| drive.len() == 1).map(|(_, rest)| rest);
-            // A drive is a component like any other here; a stream can't be asked for.
-            let plain = |text: &str| text.replace(':', "");
-            Pattern::new(&plain(&pattern)).matches(&plain(&path), "")
-                || bare.is_some_and(|bare| Pattern::new(&plain(&pattern)).matches(bare, ""))
+        if self.paths.is_empty() {
+            return true;
+        }
+        let path = folded(path);
+        let bare = path.split_once(':').filter(|(drive, _)| drive.len() == 1).map(|(_, rest)| rest);
+        let plain = path.replace(':', "");
+        let fits = |PathPattern(pattern): &PathPattern| {
+            pattern.matches(&plain, "") || bare.is_some_and(|bare| pattern.matches(bare, ""))
         };
-        self.paths.is_empty() || self.paths.iter().any(fits)
+        self.paths.iter().any(fits)
     }
 
     /// True if the event lies between the bounds, and its evidence, or the file that it is about, at one of the paths.
