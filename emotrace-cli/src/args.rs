@@ -313,8 +313,8 @@ pub(crate) struct Extract {
     /// Output folder; it must not exist or be empty
     #[arg(long, short, value_name = "DIR")]
     pub(crate) output: PathBuf,
-    /// What to copy (repeatable): paths with `*` and `**`, streams as **:Zone.Identifier (default: every file that an
-    /// artifact reads, and the registry hives with their logs)
+    /// What to copy (repeatable): paths with `*` and `**`, streams as **:Zone.Identifier, records as #42-3, each also on one volume
+    /// or shadow copy as p1/vss2/Users/** (default: every file that an artifact reads, and the registry hives with their logs)
     #[arg(id = "path", long, short, value_name = "PATTERN")]
     pub(crate) paths: Vec<String>,
     /// Volume shadow copies to copy from, too: all, none, or their numbers

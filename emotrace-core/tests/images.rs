@@ -10,8 +10,10 @@ use std::sync::OnceLock;
 
 use emotrace_core::bytes::ReadAt;
 use emotrace_core::export::{Context, Format};
-use emotrace_core::model::{Collect, Event, FileEntry, State, Timestamp, Value};
-use emotrace_core::pipeline::{Evidence, Extraction, NoProgress, Options, extract, stream, write_timeline};
+use emotrace_core::model::{Collect, Event, FileEntry, Loss, ParseIssue, State, Timestamp, Value};
+use emotrace_core::pipeline::{
+    Evidence, Extraction, NoProgress, Options, Wanted, extract, preserve, stream, write_timeline,
+};
 use emotrace_core::source::Source;
 use sha2::{Digest, Sha256};
 
@@ -370,4 +372,44 @@ fn wrong_input_is_named() {
         let error = Evidence::open(&[path]).err().unwrap_or_else(|| panic!("{name} is no evidence")).to_string();
         assert!(error.contains(word) && error.contains(name), "{error}");
     }
+}
+
+/// `$MFT`, the journal, `$Secure` and a few files, copied out as triage tools do, tell of the volume what the volume itself tells.
+#[test]
+fn a_collection_tells_what_its_volume_tells() {
+    let folder = tempfile::tempdir().unwrap();
+    let own = [r"\$MFT", r"\$Extend\$UsnJrnl:$J", r"\$LogFile", r"\$Boot", r"\$Secure:$SDS", r"\$Bitmap"];
+    let others = [r"\Windows\System32\config\*", r"\Windows\Prefetch\*"];
+    let wanted = Wanted { patterns: own.iter().chain(&others).map(|p| (*p).to_owned()).collect(), deleted: false };
+    let (options, evidence) = (Options::default(), Evidence::open(&[case()]).unwrap());
+    preserve(&evidence, &wanted, folder.path(), &options, &NoProgress).unwrap();
+    let rows = |path: PathBuf| -> Vec<String> {
+        let mut options = Options::default();
+        options.selection.artifacts = ["file_times", "usn_journal", "prefetch"].map(str::to_owned).to_vec();
+        let mut found = Collect::default();
+        stream(&Evidence::open(&[path]).unwrap(), &options, &NoProgress, &mut found).unwrap();
+        assert_eq!(
+            found.issues.iter().filter(|issue| issue.loss != Loss::None).collect::<Vec<_>>(),
+            Vec::<&ParseIssue>::new()
+        );
+        let row = |event: &Event| {
+            let (time, place) = (event.time, &event.origin.locator);
+            let (name, values) = (event.descriptor.name, &event.values);
+            format!(
+                "{time:?} {:?} {name} {values:?} {:?} {} {:?}",
+                event.meaning, event.state, place.path, place.record
+            )
+        };
+        // The owner of the root stands in clusters.
+        let root = |event: &&Event| event.origin.locator.record.is_some_and(|record| record.record == 5);
+        let mut rows: Vec<String> = found.events.iter().filter(|event| !root(event)).map(row).collect();
+        rows.sort();
+        rows
+    };
+    let (volume, collection) = (rows(case()), rows(folder.path().to_owned()));
+    assert!(volume.len() > 1000);
+    for (there, here) in volume.iter().zip(&collection) {
+        assert_eq!(here, there);
+    }
+    assert_eq!(collection.len(), volume.len());
 }

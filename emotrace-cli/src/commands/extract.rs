@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use emotrace_core::export::OutputFile;
-use emotrace_core::pipeline::{Evidence, Wanted, preserve};
+use emotrace_core::pipeline::{Address, Evidence, Vss, Wanted, preserve};
 use serde_json::json;
 
 use super::{check_output, new_folder, options};
@@ -11,12 +11,27 @@ use crate::args::Extract;
 use crate::exit::{Exit, Failure};
 use crate::progress::display;
 
+/// The shadow copies that are asked for, by the option or by a place in one of them.
+fn snapshots(evidence: &Evidence, arguments: &Extract) -> Result<Vss, Failure> {
+    let labels: Vec<&str> = evidence.volumes.iter().filter_map(|v| v.label.as_deref()).collect();
+    let mut numbers = match &arguments.vss {
+        Vss::All => return Ok(Vss::All),
+        Vss::None => Vec::new(),
+        Vss::Only(numbers) => numbers.clone(),
+    };
+    for place in &arguments.paths {
+        let address = Address::parse(place, &labels).map_err(|error| Failure::Message(format!("{place}: {error}")))?;
+        numbers.extend(address.snapshot);
+    }
+    Ok(if numbers.is_empty() { Vss::None } else { Vss::Only(numbers) })
+}
+
 pub(crate) fn run(arguments: &Extract) -> Result<Exit, Failure> {
     let folder = &arguments.output;
     check_output(folder, &arguments.evidence.paths)?;
     let options = options(&arguments.running, None);
     let mut evidence = Evidence::open(&arguments.evidence.paths)?;
-    evidence.mount_snapshots(&arguments.vss)?;
+    evidence.mount_snapshots(&snapshots(&evidence, arguments)?)?;
     new_folder(folder)?;
     let wanted = Wanted { patterns: arguments.paths.clone(), deleted: arguments.deleted };
     let progress = display(arguments.running.progress);

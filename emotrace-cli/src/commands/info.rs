@@ -34,7 +34,17 @@ pub(crate) fn facts(evidence: &Evidence) -> Value {
         .filter(|v| v.snapshot.is_none())
         .map(|v| {
             let (files, copies) = (v.files.facts(), &v.shadow_copies.copies);
-            json!({"volume": v.label, "letter": v.letter, "file_system": files, "shadow_copies": copies})
+            let mut lost: Vec<String> = Vec::new();
+            let registers = v.files.registers(&mut |issue| lost.push(issue.error));
+            json!({
+                "volume": v.label,
+                "letter": v.letter,
+                "file_system": files,
+                "shadow_copies": copies,
+                "object_ids": registers.object_ids,
+                "quotas": registers.quotas,
+                "problems": v.files.issues().into_iter().map(|issue| issue.error).chain(lost).collect::<Vec<_>>(),
+            })
         })
         .collect();
     let gaps: Vec<String> = evidence.source.iter().flat_map(|s| s.gaps()).map(|g| g.to_string()).collect();

@@ -175,6 +175,8 @@ pub struct EntryInput<'a> {
     pub locator: Arc<Locator>,
     /// The entry.
     pub entry: &'a FileEntry,
+    /// When the folder of its primary name was last written, where that is known.
+    pub folder_modified: Option<Timestamp>,
 }
 
 /// One volume as a whole.
@@ -200,6 +202,11 @@ pub trait VolumeView: Send + Sync {
     /// Name and parent of a record as they are now, if its sequence number still fits. With them a path can be put together
     /// of which an upper directory had another name then. The default knows none; then [`VolumeView::path_of`] is asked.
     fn name_of(&self, _reference: FileReference) -> Option<(String, FileReference)> {
+        None
+    }
+    /// When the live file with that record and sequence was created, by its `$STANDARD_INFORMATION`. The default knows it of
+    /// none.
+    fn created(&self, _reference: FileReference) -> Option<Timestamp> {
         None
     }
     /// The stretches of a stream that are not holes, in order and without overlap: offset and length in bytes. `None` if that
@@ -380,17 +387,17 @@ impl<'a> Out<'a> {
                 _ => instants.push((time, meaning)),
             }
         }
-        let last = instants.pop();
-        for (time, meaning) in instants {
-            event.time = Some(time);
-            event.meaning = meaning;
-            self.emit(event.clone());
+        match *instants {
+            [] => self.emit(event),
+            [(time, meaning)] => {
+                (event.time, event.meaning) = (Some(time), meaning);
+                self.emit(event);
+            }
+            _ => {
+                self.events = self.events.saturating_add(instants.len() as u64);
+                self.sink.events(event, &instants);
+            }
         }
-        if let Some((time, meaning)) = last {
-            event.time = Some(time);
-            event.meaning = meaning;
-        }
-        self.emit(event);
     }
 
     fn emit(&mut self, event: Event) {

@@ -35,7 +35,7 @@ system volume can be minutes.",
 static TIMES: Descriptor = Descriptor {
     name: "windows:file:times",
     doc: "The times of $STANDARD_INFORMATION of one file or folder.",
-    message: "{path}[ -> {reparse_target}][ ({size} bytes)]",
+    message: "[{path}][ -> {reparse_target}][ ({size} bytes)]",
     data_type: Some("fs:stat:ntfs"),
     fields: &[
         Field::new("path", Kind::Text, "Full path by the first long name."),
@@ -51,7 +51,15 @@ static TIMES: Descriptor = Descriptor {
         Field::new("streams", Kind::List, "Alternate data streams: name and length in bytes."),
         Field::new("allocated", Kind::Number, "Bytes that the main stream takes on the volume."),
         Field::new("reparse_tag", Kind::Text, "Tag of the reparse point, hexadecimal."),
+        Field::new(
+            "reparse_kind",
+            Kind::Text,
+            "What that is: junction, mount_point (of a volume), symlink, wof (compressed by the overlay filter), cloud (a placeholder of \
+             OneDrive or the like), dedup, app_exec_link, wsl_symlink, unix_socket, nfs, dfs, hsm, sis, wim, projfs, container or \
+             storage_sync.",
+        ),
         Field::new("reparse_target", Kind::Text, "Where a link or junction leads."),
+        Field::new("encrypted", Kind::Bool, "The main stream is encrypted (EFS): its content can't be read."),
         Field::new("security_id", Kind::Number, "Key of the file's access rights in $Secure."),
         Field::new("owner_sid", Kind::Text, "SID of the file's owner, from $Secure."),
         Field::new("owner", Kind::Text, "Name of that account, where the host's registry tells it."),
@@ -79,6 +87,12 @@ static TIMES: Descriptor = Descriptor {
             "Which times of $STANDARD_INFORMATION lie on a whole second: modified, accessed, changed, created. One in ten million \
              does so by chance; archives, FAT volumes and programs that set times without fractions do.",
         ),
+        Field::new(
+            "seven_days_before_folder",
+            Kind::Bool,
+            "The file was last written seven days before its folder, to 0.3 seconds, by $STANDARD_INFORMATION: the fifth generation of \
+             Emotet sets its file's time so. What is written to the folder later hides it.",
+        ),
         Field::new("bad_fixup", Kind::Bool, "The record was torn or damaged; values in it may be wrong."),
     ],
 };
@@ -105,6 +119,8 @@ static NAME_TIMES: Descriptor = Descriptor {
 };
 
 const TICKS_PER_SECOND: u64 = 10_000_000;
+/// Ticks between the last write of a file and of its folder: seven days, 0.3 seconds less or up to as many more.
+const SEVEN_DAYS: std::ops::Range<u64> = 6_047_997_000_000..6_048_003_000_000;
 
 fn parse(input: &EntryInput<'_>, host: &Host, out: &mut Out<'_>) -> Result<Completion, ArtifactError> {
     let entry = input.entry;
@@ -135,6 +151,11 @@ fn standard_information(input: &EntryInput<'_>, host: &Host, out: &mut Out<'_>) 
         .set("attributes", attribute_names(information.attributes))
         .set_some("security_id", information.security_id)
         .set_some("usn", information.usn);
+    let stamp = information.times.modified.zip(input.folder_modified).filter(|_| !entry.directory);
+    let stamp = stamp.is_some_and(|(file, folder)| {
+        folder.filetime().checked_sub(file.filetime()).is_some_and(|ticks| SEVEN_DAYS.contains(&ticks))
+    });
+    let record = record.set_some("seven_days_before_folder", stamp.then_some(true));
     out.give(with_times(tampering(record, &information.times, entry.primary_name()), &information.times));
 }
 
@@ -177,7 +198,8 @@ fn facts(input: &EntryInput<'_>, host: &Host) -> Record {
         .collect();
     let some = |list: Vec<Value>| (!list.is_empty()).then_some(list);
     Record::new(&TIMES)
-        .set("path", input.locator.path.as_str())
+        // A record without a name lies nowhere.
+        .set_some("path", primary.map(|_| input.locator.path.as_str()))
         .set_some("name", primary.map(|n| n.name.as_str()))
         .set_some("size", main.map(|s| s.size))
         .set_some("allocated", main.filter(|s| !s.resident).map(|s| s.allocated))
@@ -185,7 +207,9 @@ fn facts(input: &EntryInput<'_>, host: &Host) -> Record {
         .set_some("links", some(links))
         .set_some("streams", some(streams))
         .set_some("reparse_tag", entry.reparse_tag.map(|tag| format!("{tag:#010x}")))
+        .set_some("reparse_kind", entry.reparse_tag.and_then(|tag| reparse_kind(tag, entry.reparse_target.as_deref())))
         .set_some("reparse_target", entry.reparse_target.as_deref())
+        .set_some("encrypted", main.filter(|stream| stream.encrypted).map(|_| true))
         .set_some("owner_sid", entry.owner.as_deref())
         .set_some("owner", account.and_then(|user| user.name.as_deref()))
         .set_some("lsn", entry.lsn)
@@ -241,6 +265,38 @@ pub(super) fn with_times(record: Record, times: &MacbTimes) -> Record {
         .time(Meaning::CREATED, times.created)
 }
 
+/// What a reparse point is. Source: Microsoft, `IO_REPARSE_TAG_*` (ntifs.h, winnt.h).
+fn reparse_kind(tag: u32, target: Option<&str>) -> Option<&'static str> {
+    const NAMES: &[(u32, &str)] = &[
+        (0xa000_000c, "symlink"),
+        (0xa000_001d, "wsl_symlink"),
+        (0x8000_0017, "wof"),
+        (0x8000_0013, "dedup"),
+        (0x8000_001b, "app_exec_link"),
+        (0x8000_0023, "unix_socket"),
+        (0x8000_0014, "nfs"),
+        (0x8000_000a, "dfs"),
+        (0x8000_0012, "dfs"),
+        (0xc000_0004, "hsm"),
+        (0x8000_0006, "hsm"),
+        (0x8000_0007, "sis"),
+        (0x8000_0008, "wim"),
+        (0x8000_0015, "cloud"),
+        (0x8000_0021, "cloud"),
+        (0x9000_001c, "projfs"),
+        (0x8000_0018, "container"),
+        (0xa000_0027, "container"),
+        (0x8000_001e, "storage_sync"),
+    ];
+    match tag {
+        0xa000_0003 if target.is_some_and(|target| target.contains("Volume{")) => Some("mount_point"),
+        0xa000_0003 => Some("junction"),
+        // Four bits tell providers apart.
+        tag if tag & 0xffff_0fff == 0x9000_001a => Some("cloud"),
+        tag => NAMES.iter().find(|(known, _)| *known == tag).map(|(_, name)| *name),
+    }
+}
+
 /// File attributes by their names. Source: Microsoft, File Attribute Constants (winnt.h).
 pub(super) fn attribute_names(bits: u32) -> Vec<Value> {
     const NAMES: &[(u32, &str)] = &[
@@ -292,11 +348,15 @@ mod tests {
     }
 
     fn events(entry: &FileEntry) -> Vec<Event> {
+        events_in(entry, None)
+    }
+
+    fn events_in(entry: &FileEntry, folder_modified: Option<Timestamp>) -> Vec<Event> {
         let path = entry.primary_name().map(|n| format!("C:{}", n.path)).unwrap_or_default();
         let locator = Arc::new(Locator { path, ..Locator::default() });
         let mut sink = Collect::default();
         let mut out = Out::new(&mut sink, "file_times", Arc::clone(&locator), State::Live);
-        let done = parse(&EntryInput { locator, entry }, &Host::default(), &mut out).unwrap();
+        let done = parse(&EntryInput { locator, entry, folder_modified }, &Host::default(), &mut out).unwrap();
         assert_eq!(done, Completion::Complete);
         sink.events
     }
@@ -367,6 +427,49 @@ mod tests {
         let reference = Some(FileReference { record: 40, sequence: 1 });
         let entry = FileEntry { reference, names: vec![name("a", Namespace::Posix, 1)], ..FileEntry::default() };
         assert_eq!(events(&entry).len(), 1);
+    }
+
+    /// Seven days to three tenths of a second, in whole tenths; folders have no stamp of their own.
+    #[test]
+    fn the_seven_day_stamp() {
+        let day = 24 * 3600 * TICKS_PER_SECOND;
+        let stamped = |ticks: u64, directory: bool| {
+            let entry = FileEntry {
+                directory,
+                reference: Some(FileReference { record: 40, sequence: 1 }),
+                standard_information: Some(StandardInformation { times: at(1), ..Default::default() }),
+                names: vec![name("a.exe", Namespace::Win32, 1)],
+                ..FileEntry::default()
+            };
+            let rows = events_in(&entry, Some(Timestamp::from_filetime(1 + ticks)));
+            rows[0].values.get("seven_days_before_folder").is_some()
+        };
+        assert!(stamped(7 * day, false) && !stamped(7 * day, true));
+        assert!(stamped(7 * day - 3_000_000, false) && !stamped(7 * day - 3_000_001, false));
+        assert!(stamped(7 * day + 2_999_999, false) && !stamped(7 * day + 3_000_000, false));
+        assert!(!stamped(0, false));
+    }
+
+    #[test]
+    fn reparse_points_by_name() {
+        assert_eq!(reparse_kind(0xa000_0003, Some(r"C:\Users")), Some("junction"));
+        assert_eq!(reparse_kind(0xa000_0003, Some(r"\??\Volume{01234567-89ab}\")), Some("mount_point"));
+        assert_eq!(reparse_kind(0xa000_000c, Some("x")), Some("symlink"));
+        for cloud in [0x9000_001a, 0x9000_601a, 0x9000_f01a] {
+            assert_eq!(reparse_kind(cloud, None), Some("cloud"));
+        }
+        assert_eq!(reparse_kind(0x1234, None), None);
+    }
+
+    /// A record that was freed long ago and has no name.
+    #[test]
+    fn without_a_name_there_is_no_path() {
+        let entry = FileEntry {
+            reference: Some(FileReference { record: 16, sequence: 16 }),
+            standard_information: Some(StandardInformation { times: at(1), ..Default::default() }),
+            ..FileEntry::default()
+        };
+        assert_eq!(events(&entry)[0].values.get("path"), None);
     }
 
     /// A folder's copy has no times and no $FILE_NAME.

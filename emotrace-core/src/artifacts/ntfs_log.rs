@@ -20,9 +20,10 @@ only when it is asked for: --artifact ntfs_log, or --artifact all.
 It proves that the change was made on this volume, in the order of the log sequence numbers (LSN), also where the file, its MFT \
 record and the change journal are gone or were tidied. A time that was set backwards shows with its old value.
 
-It does not tell when: records of the log have no time. The events here are undated; the field lsn orders them, and the lsn of \
-dated events of files (windows:file:times) tells between which of them they lie. The times in them are those that the change \
-wrote. Paths are put together from folders as they are today. A change may have been undone again.
+It does not tell when: records of the log have no time. The events here are undated; the field lsn orders them, and the fields \
+dated_before and dated_after hold the times that the nearest changes before and behind wrote of themselves: between them it was \
+made, unless the clock or those times were set. The other times are those that the change itself wrote. Paths are put together \
+from folders as they are today. A change may have been undone again.
 
 It is written round and round: 64 MiB on most volumes, hours on a busy system volume, longer on others.",
     references: &[
@@ -39,7 +40,20 @@ const TRANSACTION: Field = Field::new("transaction", Kind::Number, "Transaction,
 const REFERENCE: Field = Field::new(
     "file_reference",
     Kind::Text,
-    "MFT record of the file, as record-sequence; 0 where the change does not tell the sequence.",
+    "MFT record of the file, as record-sequence; 0 where the change does not tell the sequence. Absent where neither $Boot nor the \
+     log tells how large clusters and records are.",
+);
+const DATED_BEFORE: Field = Field::new(
+    "dated_before",
+    Kind::Time,
+    "Time of the nearest change before this one that wrote when it was made (record changed, in $STANDARD_INFORMATION). This one was \
+     made then or later, if neither the clock nor that time was set.",
+);
+const DATED_AFTER: Field = Field::new(
+    "dated_after",
+    Kind::Time,
+    "Time of the nearest change behind this one that wrote when it was made. This one was made then or before, with the same \
+     reserve.",
 );
 const PATH: Field =
     Field::new("path", Kind::Text, "Path by the parent as it is now; absent where that is gone or another one.");
@@ -53,12 +67,14 @@ const MADE: Field = Field::new("created", Kind::Time, "Creation time, as the cha
 static CREATED: Descriptor = Descriptor {
     name: "windows:ntfs_log:record_made",
     doc: "An MFT record with a name was written anew: a file or folder was created.",
-    message: "[{path} ](record {file_reference}) made, LSN {lsn}",
+    message: "[{path} ][(record {file_reference}) ]made, LSN {lsn}",
     data_type: None,
     fields: &[
         LSN,
         PREVIOUS,
         TRANSACTION,
+        DATED_BEFORE,
+        DATED_AFTER,
         REFERENCE,
         PATH,
         NAMED,
@@ -74,20 +90,22 @@ static CREATED: Descriptor = Descriptor {
 static FREED: Descriptor = Descriptor {
     name: "windows:ntfs_log:record_freed",
     doc: "An MFT record was freed: a file or folder was deleted.",
-    message: "record {file_reference} freed, LSN {lsn}",
+    message: "[record {file_reference} ]freed, LSN {lsn}",
     data_type: None,
-    fields: &[LSN, PREVIOUS, TRANSACTION, REFERENCE],
+    fields: &[LSN, PREVIOUS, TRANSACTION, DATED_BEFORE, DATED_AFTER, REFERENCE],
 };
 
 static NAME: Descriptor = Descriptor {
     name: "windows:ntfs_log:name",
     doc: "A name was added to or taken out of the index of a folder or a file's MFT record.",
-    message: "[{path} ](record {file_reference}): name {name} {change} ({structure}), LSN {lsn}",
+    message: "[{path} ][(record {file_reference})]: name {name} {change} ({structure}), LSN {lsn}",
     data_type: None,
     fields: &[
         LSN,
         PREVIOUS,
         TRANSACTION,
+        DATED_BEFORE,
+        DATED_AFTER,
         REFERENCE,
         PATH,
         NAMED,
@@ -106,12 +124,14 @@ static NAME: Descriptor = Descriptor {
 static TIMES: Descriptor = Descriptor {
     name: "windows:ntfs_log:times",
     doc: "Times of $STANDARD_INFORMATION were written. Only those that the change holds as a whole are given.",
-    message: "times of record {file_reference} set[, created {created}][, modified {modified}], LSN {lsn}",
+    message: "times[ of record {file_reference}] set[, created {created}][, modified {modified}], LSN {lsn}",
     data_type: None,
     fields: &[
         LSN,
         PREVIOUS,
         TRANSACTION,
+        DATED_BEFORE,
+        DATED_AFTER,
         REFERENCE,
         MADE,
         MODIFIED,
@@ -130,30 +150,43 @@ const ATTRIBUTE_HEADER: usize = 24;
 /// What is needed to read a change.
 struct Log<'i> {
     input: &'i VolumeInput<'i>,
-    cluster_size: u32,
-    record_size: u32,
+    sizes: Option<Sizes>,
+}
+
+/// Bytes of a cluster and of an MFT record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Sizes {
+    cluster: u32,
+    record: u32,
 }
 
 fn parse(input: &VolumeInput<'_>, _host: &Host, out: &mut Out<'_>) -> Result<Completion, ArtifactError> {
     let Some(stream) = input.volume.open(r"\$LogFile", "") else { return Ok(Completion::Complete) };
-    let Some(boot) = boot_sector(input)? else {
-        out.issue(None, Loss::Whole, "$Boot can't be read: the records of $LogFile can't be told apart");
-        return Ok(Completion::Complete);
-    };
     let log = match LogFile::open(&*stream) {
         Ok(log) => log,
         // Formatters of other systems leave the log empty: Windows begins it anew.
         Err(_) if is_blank(&*stream) => return Ok(Completion::Complete),
         Err(error) => return Err(error.into()),
     };
-    let view = Log { input, cluster_size: boot.cluster_size, record_size: boot.record_size };
     let mut issues = Vec::new();
-    for place in log.places(&mut |error| issues.push(error)) {
+    let places = log.places(&mut |error| issues.push(error));
+    let boot = boot_sector(input)?.map(|boot| Sizes { cluster: boot.cluster_size, record: boot.record_size });
+    let sizes = boot.or_else(|| sizes_by_log(&log, &places));
+    if sizes.is_none() {
+        let why = "neither $Boot nor the log tells how large clusters and records are: changes to records come without their number";
+        out.issue(None, Loss::None, why);
+    }
+    let view = Log { input, sizes };
+    let dates = view.dates(&log, &places);
+    for place in places {
         match log.change(&place) {
             Ok(Some(change)) => {
                 if let Some(record) = view.record(&change) {
+                    let (before, after) = neighbours(&dates, change.lsn);
                     let record = record
                         .set("lsn", change.lsn)
+                        .set_some("dated_before", before)
+                        .set_some("dated_after", after)
                         .set_some("previous_lsn", Some(change.previous_lsn).filter(|lsn| *lsn != 0))
                         .set("transaction", change.transaction)
                         .at(place.offset);
@@ -182,6 +215,44 @@ fn boot_sector(input: &VolumeInput<'_>) -> Result<Option<BootSector>, ArtifactEr
     Ok(BootSector::parse(sector.get(..got).unwrap_or_default(), 0).ok())
 }
 
+/// The times of the nearest dated changes before and behind a change. `dates` are in the order of the LSN.
+fn neighbours(dates: &[(u64, Timestamp)], lsn: u64) -> (Option<Timestamp>, Option<Timestamp>) {
+    let before = dates.partition_point(|(at, _)| *at < lsn).checked_sub(1).and_then(|last| dates.get(last));
+    let after = dates.get(dates.partition_point(|(at, _)| *at <= lsn));
+    (before.map(|(_, time)| *time), after.map(|(_, time)| *time))
+}
+
+/// The sizes of clusters and records, from the records that the log writes anew: each of them tells its own number and size, and
+/// the log the place of it. All have to tell the same.
+fn sizes_by_log(log: &LogFile<'_>, places: &[Place]) -> Option<Sizes> {
+    let mut fits: Option<Vec<Sizes>> = None;
+    for place in places.iter().filter(|place| !place.slack) {
+        let Ok(Some(change)) = log.change(place) else { continue };
+        if change.redo != operation::INITIALIZE_FILE_RECORD {
+            continue;
+        }
+        let mut data = change.redo_data.clone();
+        let record = data.get(28..).and_then(|rest| rest.first_chunk()).map_or(0, |raw| u32::from_le_bytes(*raw));
+        let Ok(parsed) = mft::Record::parse(&mut data, 0) else { continue };
+        // At the beginning of the table, records lie at the same place whatever the size of a cluster is.
+        let Some(number) = parsed.header.number.filter(|number| *number != 0 && record != 0 && change.vcn != 0) else {
+            continue;
+        };
+        let fit = |sizes: &Sizes| change.mft_record(sizes.cluster, sizes.record) == Some(number.into());
+        fits = Some(match fits {
+            Some(known) => known.into_iter().filter(|sizes| sizes.record == record && fit(sizes)).collect(),
+            None => {
+                let clusters = (9u32..=21).filter_map(|power| 1u32.checked_shl(power));
+                clusters.map(|cluster| Sizes { cluster, record }).filter(|sizes| fit(sizes)).collect()
+            }
+        });
+    }
+    match fits.as_deref() {
+        Some([only]) => Some(*only),
+        _ => None,
+    }
+}
+
 fn is_blank(stream: &dyn ReadAt) -> bool {
     let mut head = [0; 4096];
     let got = read_up_to(stream, 0, &mut head).unwrap_or(0);
@@ -197,8 +268,7 @@ impl Log<'_> {
                 // What undoes it is the head of the record, where the log holds it.
                 let sequence = change.undo_data.get(16..).and_then(|rest| rest.first_chunk::<2>());
                 let sequence = sequence.map_or(0, |raw| u16::from_le_bytes(*raw));
-                let reference = self.reference(change, sequence)?;
-                Some(Record::new(&FREED).set("file_reference", reference.to_string()))
+                Some(Record::new(&FREED).set_some("file_reference", self.reference(change, sequence)))
             }
             operation::ADD_INDEX_ENTRY_ROOT | operation::ADD_INDEX_ENTRY_ALLOCATION => {
                 self.index_entry(&change.redo_data, "added")
@@ -213,15 +283,53 @@ impl Log<'_> {
         }
     }
 
-    fn reference(&self, change: &Change, sequence: u16) -> Option<FileReference> {
-        let record = change.mft_record(self.cluster_size, self.record_size)?;
-        Some(FileReference { record, sequence })
+    /// The changes that wrote when they were made, in the order of the LSN.
+    fn dates(&self, log: &LogFile<'_>, places: &[Place]) -> Vec<(u64, Timestamp)> {
+        let changes = places.iter().filter_map(|place| log.change(place).ok().flatten());
+        changes.filter_map(|change| Some((change.lsn, self.date(&change)?))).collect()
+    }
+
+    /// When a change was made, if it wrote that: the time at which NTFS last changed the record.
+    fn date(&self, change: &Change) -> Option<Timestamp> {
+        match change.redo {
+            operation::INITIALIZE_FILE_RECORD => {
+                let mut data = change.redo_data.clone();
+                let record = mft::Record::parse(&mut data, 0).ok()?;
+                let mut found = record.attributes().flatten();
+                let information = found.find(|a| a.type_code == attribute_type::STANDARD_INFORMATION)?.resident()?;
+                mft::standard_information(information, 0).ok()?.times.changed
+            }
+            operation::UPDATE_RESIDENT_VALUE => times_in(&change.redo_data, self.place_in_information(change)?).changed,
+            _ => None,
+        }
+    }
+
+    /// Where the changed bytes lie in the value of `$STANDARD_INFORMATION`, if that is what is changed.
+    fn place_in_information(&self, change: &Change) -> Option<usize> {
+        // It is the first attribute: it begins behind the head and the update sequence of the record. Without sizes a record of
+        // 1024 bytes is taken, as nearly all volumes have.
+        let words = self.sizes.map_or(1024, |sizes| sizes.record).checked_div(512)?.checked_add(1)?;
+        let first = words.checked_mul(2)?.checked_add(48)?.checked_next_multiple_of(8)?;
+        if u32::from(change.record_offset) != first {
+            return None;
+        }
+        usize::from(change.attribute_offset).checked_sub(ATTRIBUTE_HEADER)
+    }
+
+    fn reference(&self, change: &Change, sequence: u16) -> Option<String> {
+        let Sizes { cluster, record } = self.sizes?;
+        let record = change.mft_record(cluster, record)?;
+        Some(FileReference { record, sequence }.to_string())
     }
 
     fn made(&self, change: &Change) -> Option<Record> {
         let mut data = change.redo_data.clone();
         let parsed = mft::Record::parse(&mut data, 0).ok()?;
-        let reference = self.reference(change, parsed.header.sequence)?;
+        let sequence = parsed.header.sequence;
+        // The record tells its own number, from NTFS 3.1 on.
+        let own = parsed.header.number.filter(|number| *number != 0);
+        let own = own.map(|number| FileReference { record: number.into(), sequence }.to_string());
+        let reference = self.reference(change, sequence).or(own);
         let (mut information, mut name) = (None, None);
         for attribute in parsed.attributes().flatten() {
             match (attribute.type_code, attribute.resident()) {
@@ -242,7 +350,7 @@ impl Log<'_> {
         let name = name?;
         let times = information.map(|information| information.times).unwrap_or_default();
         let record = Record::new(&CREATED)
-            .set("file_reference", reference.to_string())
+            .set_some("file_reference", reference)
             .set_some("path", self.path(&name))
             .set("name", name.name())
             .set("parent", name.parent.to_string())
@@ -258,20 +366,20 @@ impl Log<'_> {
     fn index_entry(&self, data: &[u8], what: &'static str) -> Option<Record> {
         // Other indexes than those of folders have no `$FILE_NAME` in their entries.
         let entry = index::remains(data, 0, 0).into_iter().next()?;
-        self.name(entry.reference?, entry.key, what, "index")
+        self.name(Some(entry.reference?.to_string()), entry.key, what, "index")
     }
 
     fn attribute(&self, change: &Change, data: &[u8], what: &'static str) -> Option<Record> {
         let type_code = u32::from_le_bytes(*data.first_chunk::<4>()?);
         let start = u16::from_le_bytes(*data.get(20..)?.first_chunk::<2>()?);
         let value = (type_code == attribute_type::FILE_NAME).then(|| data.get(usize::from(start)..)).flatten()?;
-        self.name(self.reference(change, 0)?, value, what, "record")
+        self.name(self.reference(change, 0), value, what, "record")
     }
 
-    fn name(&self, file: FileReference, key: &[u8], what: &'static str, structure: &'static str) -> Option<Record> {
+    fn name(&self, file: Option<String>, key: &[u8], what: &'static str, structure: &'static str) -> Option<Record> {
         let name = FileNameAttribute::parse(key, 0).ok()?;
         let record = Record::new(&NAME)
-            .set("file_reference", file.to_string())
+            .set_some("file_reference", file)
             .set_some("path", self.path(&name))
             .set("name", name.name())
             .set("namespace", name.namespace.name())
@@ -283,19 +391,13 @@ impl Log<'_> {
     }
 
     fn times(&self, change: &Change) -> Option<Record> {
-        // `$STANDARD_INFORMATION` is the first attribute: it begins behind the head and the update sequence of the record.
-        let words = self.record_size.checked_div(512)?.checked_add(1)?;
-        let first = words.checked_mul(2)?.checked_add(48)?.checked_next_multiple_of(8)?;
-        if u32::from(change.record_offset) != first {
-            return None;
-        }
-        let at = usize::from(change.attribute_offset).checked_sub(ATTRIBUTE_HEADER)?;
+        let at = self.place_in_information(change)?;
         let (after, before) = (times_in(&change.redo_data, at), times_in(&change.undo_data, at));
         if after == MacbTimes::default() && before == MacbTimes::default() {
             return None;
         }
         let record = Record::new(&TIMES)
-            .set("file_reference", self.reference(change, 0)?.to_string())
+            .set_some("file_reference", self.reference(change, 0))
             .set_some("created_before", before.created)
             .set_some("modified_before", before.modified)
             .set_some("changed_before", before.changed)
@@ -337,6 +439,7 @@ mod tests {
 
     struct View {
         log: Vec<u8>,
+        boot: bool,
     }
 
     impl VolumeView for View {
@@ -348,7 +451,7 @@ mod tests {
             (boot[40], boot[48], boot[56], boot[64], boot[68]) = (200, 4, 20, 1, 1);
             boot[510..].copy_from_slice(&[0x55, 0xaa]);
             match (path, stream) {
-                (r"\$Boot", "") => Some(Arc::new(boot)),
+                (r"\$Boot", "") if self.boot => Some(Arc::new(boot)),
                 (r"\$LogFile", "") => Some(Arc::new(self.log.clone())),
                 _ => None,
             }
@@ -359,10 +462,14 @@ mod tests {
     }
 
     fn run(log: Vec<u8>) -> Collect {
+        run_with(View { log, boot: true })
+    }
+
+    fn run_with(view: View) -> Collect {
         let mut sink = Collect::default();
         let locator = Arc::new(Locator::default());
         let mut out = Out::new(&mut sink, "ntfs_log", Arc::clone(&locator), State::Live);
-        let input = VolumeInput { locator, volume: &View { log }, limits: Limits::default() };
+        let input = VolumeInput { locator, volume: &view, limits: Limits::default() };
         assert_eq!(parse(&input, &Host::default(), &mut out).unwrap(), Completion::Complete);
         sink
     }
@@ -418,8 +525,36 @@ mod tests {
         assert_eq!((get(4, "structure").as_deref(), get(4, "change").as_deref()), (Some("index"), Some("removed")));
         assert_eq!(get(5, "file_reference").as_deref(), Some("40-1799"), "the sequence stands in the undo data");
         assert!(sink.events.iter().all(|e| e.time.is_none()));
+        // The record's own time and the one that was set stand between the others.
+        assert_eq!((get(0, "dated_before"), get(1, "dated_before")), (None, None));
+        assert_eq!(get(0, "dated_after"), get(1, "changed"));
+        assert_eq!((get(2, "dated_after"), get(2, "dated_before").is_some()), (None, true));
+        assert!((3..6).all(|n| get(n, "dated_before") == get(2, "changed") && get(n, "dated_after").is_none()));
         let order: Vec<u64> = sink.events.iter().map(|e| get_number(e, "lsn")).collect();
         assert!(order.is_sorted());
+    }
+
+    /// A log by itself: the records that it writes anew tell the sizes, and where they tell nothing there is no number.
+    #[test]
+    fn without_a_boot_sector() {
+        let made = |number: u32, vcn: u64| {
+            let head = Head { number, sequence: 7, flags: 1, base: 0 };
+            let name = samples::file_name(samples::reference(30, 2), "a.exe", 3);
+            let record = samples::record(head, &[samples::standard_information(0x20), name]);
+            Sample { vcn, ..change(operation::INITIALIZE_FILE_RECORD, record, vec![]) }
+        };
+        let freed = || Sample { vcn: 50, ..change(operation::DEALLOCATE_FILE_RECORD, vec![], vec![]) };
+        let references = |sink: &Collect| -> Vec<Option<String>> {
+            sink.events.iter().map(|event| text(event, "file_reference")).collect()
+        };
+        // Record 40 in cluster 10: clusters of 4096 bytes.
+        let sink = run_with(View { log: log(&[made(40, 10), freed()]), boot: false });
+        assert_eq!(references(&sink), [Some("40-7".to_owned()), Some("200-0".to_owned())]);
+        assert_eq!(sink.issues.len(), 0);
+        // Two that contradict each other.
+        let sink = run_with(View { log: log(&[made(40, 10), made(41, 10), freed()]), boot: false });
+        assert_eq!(references(&sink), [Some("40-7".to_owned()), Some("41-7".to_owned()), None]);
+        assert_eq!(sink.issues.len(), 1);
     }
 
     fn get_number(event: &Event, field: &str) -> u64 {

@@ -64,6 +64,18 @@ static CHANGE: Descriptor = Descriptor {
         Field::new("usn", Kind::Number, "Update sequence number: the record's offset as Windows counts it."),
         Field::new("security_id", Kind::Number, "Key into $Secure, where it is filled in."),
         Field::new(
+            "created_before_journal_seconds",
+            Kind::Number,
+            "At the record of a file's creation: $STANDARD_INFORMATION says today that the file was created so many whole seconds \
+             before this record was written. Forging does that; so do programs that carry times over, and Windows where a file of the \
+             same name was deleted or renamed less than 15 seconds before (tunneling).",
+        ),
+        Field::new(
+            "created_after_journal_seconds",
+            Kind::Number,
+            "The same, for a creation time after this record: the clock was set back between, or the time was forged.",
+        ),
+        Field::new(
             "extents",
             Kind::List,
             "Stretches of the file that were changed: offset and length in bytes (version 4).",
@@ -87,6 +99,11 @@ const MAX_PATH: usize = 32_767;
 /// Bounds on the caches; a full one starts anew.
 const MAX_KNOWN_BYTES: usize = 64 << 20;
 const MAX_NOW: usize = 1 << 20;
+/// Reasons of the first record of a new file.
+const FILE_CREATE: u32 = 0x100;
+/// Seconds by which the creation time of a file and the time of its first record may differ: the one is written a little later.
+const CREATION_SLACK: u64 = 2;
+const TICKS_PER_SECOND: u64 = 10_000_000;
 /// Issues that are given one by one; the others are counted.
 const MAX_ISSUES: u64 = 1000;
 
@@ -137,6 +154,7 @@ fn event(record: &UsnRecord<'_>, paths: &mut Paths<'_>) -> Record {
     });
     let attributes = record.attributes.map(usn::attribute_names).filter(|names| !names.is_empty());
     let extents: Vec<Value> = record.extents().map(extent).collect();
+    let (before, after) = creation_differs(record, paths.volume);
     Record::new(&CHANGE)
         .set_some("path", path)
         .set_some("name", name)
@@ -147,9 +165,25 @@ fn event(record: &UsnRecord<'_>, paths: &mut Paths<'_>) -> Record {
         .set("parent_reference", record.parent.to_string())
         .set("usn", record.usn)
         .set_some("security_id", Some(record.security_id).filter(|id| *id != 0))
+        .set_some("created_before_journal_seconds", before)
+        .set_some("created_after_journal_seconds", after)
         .set_some("extents", Some(extents).filter(|extents| !extents.is_empty()))
         .time(meaning(record.reason), record.time)
         .at(record.offset)
+}
+
+/// At the first record of a new file: whole seconds by which its creation time, as it is now, lies before and after.
+fn creation_differs(record: &UsnRecord<'_>, volume: &dyn VolumeView) -> (Option<u64>, Option<u64>) {
+    if record.reason != FILE_CREATE {
+        return (None, None);
+    }
+    let Some((then, now)) = record.time.zip(volume.created(record.reference)) else { return (None, None) };
+    let (then, now) = (then.filetime(), now.filetime());
+    let seconds = |later: u64, earlier: u64| {
+        let seconds = later.checked_sub(earlier)?.checked_div(TICKS_PER_SECOND)?;
+        (seconds >= CREATION_SLACK).then_some(seconds)
+    };
+    (seconds(then, now), seconds(now, then))
 }
 
 fn extent((offset, length): (u64, u64)) -> Value {
@@ -368,7 +402,7 @@ impl<'a> Paths<'a> {
 mod tests {
     use super::*;
     use crate::artifacts::Limits;
-    use crate::model::{Collect, Event, State as EventState};
+    use crate::model::{Collect, Event, State as EventState, Timestamp};
 
     /// A volume with a journal and a few directories.
     #[derive(Default)]
@@ -378,6 +412,7 @@ mod tests {
         ranges: Option<Vec<(u64, u64)>>,
         /// Pages of the journal that can't be read.
         bad: Vec<u64>,
+        created: HashMap<FileReference, u64>,
     }
 
     struct Journal {
@@ -416,6 +451,9 @@ mod tests {
         }
         fn allocated_ranges(&self, _: &str, _: &str) -> Option<Vec<(u64, u64)>> {
             self.ranges.clone()
+        }
+        fn created(&self, reference: FileReference) -> Option<Timestamp> {
+            self.created.get(&reference).map(|ticks| Timestamp::from_filetime(*ticks))
         }
     }
 
@@ -488,6 +526,34 @@ mod tests {
         for absent in ["source", "security_id", "extents"] {
             assert_eq!(event.values.get(absent), None);
         }
+    }
+
+    /// Told once for each file, at the record of its creation, and by its record and sequence.
+    #[test]
+    fn a_creation_time_that_the_journal_contradicts() {
+        let mut volume = Volume::default();
+        for number in 1..=5 {
+            add(&mut volume.journal, at(number, 1), ROOT_DIRECTORY, "x", CREATE, false);
+            add(&mut volume.journal, at(number, 1), ROOT_DIRECTORY, "x", CREATE | 1, false);
+        }
+        // Its records are so young that a time of 20 seconds lies after all of them.
+        let created = [(1, 20 * TICKS_PER_SECOND), (2, 200), (3, 2 * TICKS_PER_SECOND - 1)];
+        volume.created = created.into_iter().map(|(number, ticks)| (at(number, 1), ticks)).collect();
+        volume.created.insert(at(4, 2), 90 * TICKS_PER_SECOND);
+        let (_, sink) = run(&volume);
+        let found: Vec<(String, String)> = sink
+            .events
+            .iter()
+            .map(|e| (text(e, "created_before_journal_seconds"), text(e, "created_after_journal_seconds")))
+            .collect();
+        assert_eq!(found[0], (String::new(), "19".to_owned()), "20 s less the record's own 100 ns");
+        assert!(found[1..].iter().all(|(before, after)| before.is_empty() && after.is_empty()));
+        let mut backdated = Volume::default();
+        add(&mut backdated.journal, at(1, 1), ROOT_DIRECTORY, "x", CREATE, false);
+        let time = 9 * TICKS_PER_SECOND;
+        backdated.journal[32..40].copy_from_slice(&time.to_le_bytes());
+        backdated.created.insert(at(1, 1), time - 7 * TICKS_PER_SECOND);
+        assert_eq!(text(&run(&backdated).1.events[0], "created_before_journal_seconds"), "7");
     }
 
     /// Older records have the old path, though the MFT knows the new one only.

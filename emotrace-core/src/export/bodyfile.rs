@@ -50,7 +50,8 @@ impl Exporter for Bodyfile {
         } else {
             format!("[{}] {}", event.artifact, event.message())
         };
-        let name = escape::visible(&name).replace('|', "\\u{7c}");
+        let name = escape::visible(&name);
+        let name = if name.contains('|') { name.replace('|', "\\u{7c}").into() } else { name };
         let inode = at.record.map_or_else(|| "0".to_owned(), |r| r.record.to_string());
         let size = event.values.get("size").and_then(Value::as_number).unwrap_or(0);
         writeln!(out, "0|{name}|{inode}|0|0|0|{size}|{atime}|{mtime}|{ctime}|{crtime}")?;

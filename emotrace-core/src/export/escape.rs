@@ -19,7 +19,9 @@ const fn is_invisible(c: char) -> bool {
 /// Text for one line on a terminal or in a text format: what is invisible becomes `\u{202e}`-like escapes, tabs and line
 /// breaks become `\t`, `\n`, `\r`.
 pub fn visible(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(is_invisible) {
+    // Nearly all text is plain ASCII, which needs no look at each character.
+    let plain = |byte: &u8| (b' '..=b'~').contains(byte);
+    if text.as_bytes().iter().all(plain) || !text.chars().any(is_invisible) {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len().saturating_add(16));

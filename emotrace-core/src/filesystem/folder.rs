@@ -4,7 +4,8 @@
 //! file system and are not read.
 //!
 //! Layouts that are known: KAPE (`C\Windows\…`), Velociraptor (`uploads/auto/C%3A/…`, `uploads/ntfs/%5C%5C.%5CC%3A/…`,
-//! names percent-encoded), and a plain copy whose root holds `Windows`, `Users` and the like.
+//! names percent-encoded), and a plain copy whose root holds `Windows`, `Users` and the like. NTFS's own files (`$MFT`, the change
+//! journal …) are known in the root and in `$Extend`, by name or by content, and stand at the places that they have on a volume.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -12,7 +13,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{FileSystem, FileSystemFacts, FileSystemIssue};
+use super::{FileSystem, FileSystemFacts, FileSystemIssue, Metafile};
 use crate::bytes::ReadAt;
 use crate::model::{FileEntry, FileName, FileReference, Loss, MacbTimes, Namespace, StreamFacts};
 use crate::source::EvidenceFile;
@@ -20,6 +21,8 @@ use crate::source::EvidenceFile;
 /// How deep a drive root may lie in a collection, and how deep a tree is followed.
 const MAX_ROOT_DEPTH: usize = 6;
 const MAX_DEPTH: usize = 256;
+/// Files in a root whose content is looked at.
+const MAX_LOOKED_AT: usize = 256;
 
 /// Names that lie in the root of a Windows drive. One of them makes a folder a drive root.
 const ROOT_NAMES: &[&str] = &[
@@ -38,9 +41,13 @@ const ROOT_NAMES: &[&str] = &[
 /// One drive of a collection.
 #[derive(Clone, Debug)]
 pub struct Folder {
-    root: PathBuf,
+    /// `None` for single files that are no tree.
+    root: Option<PathBuf>,
     letter: Option<char>,
     percent_encoded: bool,
+    metafiles: Vec<(Metafile, PathBuf)>,
+    /// Files that could be the same metafile as one that was taken.
+    doubles: Vec<PathBuf>,
 }
 
 impl Folder {
@@ -52,9 +59,78 @@ impl Folder {
         let mut found = Vec::new();
         find_roots(folder, folder, 0, &mut found)?;
         if found.is_empty() {
-            found.push(Self { root: folder.to_owned(), letter: None, percent_encoded: false });
+            found.push(Self::at(folder, None, false));
         }
         Ok(found)
+    }
+
+    fn at(root: &Path, letter: Option<char>, percent_encoded: bool) -> Self {
+        let root = Some(root.to_owned());
+        let mut folder = Self { root, letter, percent_encoded, metafiles: Vec::new(), doubles: Vec::new() };
+        folder.find_metafiles();
+        folder
+    }
+
+    /// Copies of NTFS's own files that lie anywhere, without a tree around them. Of two of one kind the first is taken.
+    pub fn of_metafiles(files: Vec<(Metafile, PathBuf)>) -> Self {
+        let (letter, percent_encoded) = (None, false);
+        let mut folder = Self { root: None, letter, percent_encoded, metafiles: Vec::new(), doubles: Vec::new() };
+        files.into_iter().for_each(|(kind, path)| folder.add_metafile(kind, path));
+        folder
+    }
+
+    /// Looks for copies of NTFS's own files in the root and in `$Extend`: by name in both, by content in the root alone.
+    fn find_metafiles(&mut self) {
+        let Some(root) = &self.root else { return };
+        let children = self.children(root).unwrap_or_default();
+        let extend = children.iter().find(|(name, _, kind)| kind.is_dir() && name.eq_ignore_ascii_case("$Extend"));
+        let extend = extend.and_then(|(_, place, _)| self.children(place).ok()).unwrap_or_default();
+        let files = |children: Vec<(String, PathBuf, fs::FileType)>| {
+            children.into_iter().filter(|(_, _, kind)| kind.is_file()).map(|(name, place, _)| (name, place))
+        };
+        let (mut named, mut others) = (Vec::new(), Vec::new());
+        for (name, place) in files(extend).chain(files(children)) {
+            match Metafile::by_name(&name) {
+                Some((rank, kind)) => named.push((rank, kind, place)),
+                None => others.push(place),
+            }
+        }
+        // The main stream of `$UsnJrnl` is empty; what is empty is not what is looked for.
+        named.retain(|(_, _, place)| fs::metadata(place).is_ok_and(|facts| facts.len() > 0));
+        named.sort_by_key(|(rank, ..)| *rank);
+        named.into_iter().for_each(|(_, kind, place)| self.add_metafile(kind, place));
+        others.retain(|place: &PathBuf| place.parent() == self.root.as_deref());
+        for place in others.into_iter().take(MAX_LOOKED_AT) {
+            let kind = EvidenceFile::open(&place).ok().and_then(|file| Metafile::by_content(&file));
+            if let Some(kind) = kind {
+                self.add_metafile(kind, place);
+            }
+        }
+    }
+
+    fn add_metafile(&mut self, kind: Metafile, place: PathBuf) {
+        if self.metafiles.iter().any(|(known, _)| *known == kind) {
+            self.doubles.push(place);
+        } else {
+            self.metafiles.push((kind, place));
+        }
+    }
+
+    /// The place of the copy of one of NTFS's own files.
+    pub fn metafile(&self, kind: Metafile) -> Option<&Path> {
+        self.metafiles.iter().find(|(known, _)| *known == kind).map(|(_, place)| place.as_path())
+    }
+
+    /// The copies of NTFS's own files, opened.
+    ///
+    /// # Errors
+    /// When one can't be opened.
+    pub fn open_metafiles(&self) -> io::Result<Vec<(Metafile, Arc<dyn ReadAt>)>> {
+        let open = |(kind, place): &(Metafile, PathBuf)| {
+            let file = EvidenceFile::open(place).map_err(io::Error::other)?;
+            Ok((*kind, Arc::new(file) as Arc<dyn ReadAt>))
+        };
+        self.metafiles.iter().map(open).collect()
     }
 
     /// Drive letter, where the collection names it.
@@ -62,9 +138,9 @@ impl Folder {
         self.letter
     }
 
-    /// The folder on the examiner's machine.
-    pub fn root(&self) -> &Path {
-        &self.root
+    /// The folder on the examiner's machine; `None` for single files.
+    pub fn root(&self) -> Option<&Path> {
+        self.root.as_deref()
     }
 
     /// A name as it was on the evidence.
@@ -86,7 +162,7 @@ impl Folder {
 
     /// The place on the examiner's machine of a path of the evidence.
     fn resolve(&self, path: &str) -> io::Result<PathBuf> {
-        let mut place = self.root.clone();
+        let mut place = self.root.clone().ok_or(io::ErrorKind::NotFound)?;
         for part in path.split(['\\', '/']).filter(|p| !p.is_empty()) {
             if part == "." || part == ".." {
                 return Err(io::ErrorKind::NotFound.into());
@@ -108,8 +184,19 @@ impl Folder {
 
     fn entry_at(&self, path: &str, place: &Path) -> io::Result<FileEntry> {
         let facts = fs::symlink_metadata(place)?;
-        let name = path.rsplit('\\').next().unwrap_or_default().to_owned();
-        Ok(entry(path.to_owned(), name, facts.is_dir(), facts.len()))
+        Ok(self.entry_of(path.to_owned(), place, facts.is_dir(), facts.len()))
+    }
+
+    /// A file as the evidence has it. Copies of NTFS's own files stand at the places that those have on a volume.
+    fn entry_of(&self, path: String, place: &Path, directory: bool, size: u64) -> FileEntry {
+        let (path, stream) = match self.metafiles.iter().find(|(_, copy)| copy == place) {
+            Some((kind, _)) => {
+                let (path, stream) = kind.place();
+                (path.to_owned(), stream.to_owned())
+            }
+            None => split_stream(path),
+        };
+        entry(path, stream, directory, size)
     }
 
     /// The entry of a file of which the collection holds nothing but a stream.
@@ -117,10 +204,15 @@ impl Folder {
         let (folder, name) = path.rsplit_once('\\')?;
         let parent = self.resolve(folder).ok()?;
         self.children(&parent).ok()?.into_iter().find_map(|(child, place, _)| {
-            let found = entry(format!("{folder}\\{child}"), child, false, fs::symlink_metadata(&place).ok()?.len());
+            let size = fs::symlink_metadata(&place).ok()?.len();
+            let found = self.entry_of(format!("{folder}\\{child}"), &place, false, size);
             let is_it = found.primary_name().is_some_and(|n| n.name.eq_ignore_ascii_case(name));
             is_it.then_some(found)
         })
+    }
+
+    fn metafile_at(&self, path: &str) -> Option<&(Metafile, PathBuf)> {
+        self.metafiles.iter().find(|(kind, _)| kind.place().0.eq_ignore_ascii_case(path))
     }
 
     fn walk_below(
@@ -144,7 +236,7 @@ impl Folder {
                 issue(not_read(&path, "a symbolic link on the examiner's machine, not followed"));
             } else {
                 match fs::symlink_metadata(&place) {
-                    Ok(facts) => visit(entry(path.clone(), name, kind.is_dir(), facts.len())),
+                    Ok(facts) => visit(self.entry_of(path.clone(), &place, kind.is_dir(), facts.len())),
                     Err(error) => issue(not_read(&path, error)),
                 }
             }
@@ -161,7 +253,11 @@ impl FileSystem for Folder {
     }
 
     fn issues(&self) -> Vec<FileSystemIssue> {
-        Vec::new()
+        let not_taken = |place: &PathBuf| {
+            let name = place.file_name().unwrap_or(place.as_os_str()).to_string_lossy();
+            not_read(&name, "one of NTFS's own files, of which another copy was taken")
+        };
+        self.doubles.iter().map(not_taken).collect()
     }
 
     fn parts(&self) -> usize {
@@ -169,23 +265,28 @@ impl FileSystem for Folder {
     }
 
     fn walk(&self, _part: usize, visit: &mut dyn FnMut(FileEntry), issue: &mut dyn FnMut(FileSystemIssue)) {
-        self.walk_below(&self.root, "", 0, visit, issue);
+        if let Some(root) = &self.root {
+            self.walk_below(root, "", 0, visit, issue);
+        }
     }
 
     fn open(&self, entry: &FileEntry, stream: &str) -> io::Result<Arc<dyn ReadAt>> {
         let path = entry.primary_name().map(|n| n.path.as_str()).ok_or(io::ErrorKind::NotFound)?;
-        // Collections that keep streams write them beside the file, under `name:stream`; KAPE writes the journal so.
-        let path = match stream {
-            "" => path.to_owned(),
-            "$J" if self.resolve(r"\$Extend\$J").is_ok() => r"\$Extend\$J".to_owned(),
-            stream => format!("{path}:{stream}"),
+        let own = self.metafile_at(path).filter(|(kind, _)| kind.place().1.eq_ignore_ascii_case(stream));
+        let place = match (own, stream) {
+            (Some((_, place)), _) => place.clone(),
+            (None, "") => self.resolve(path)?,
+            // Collections that keep streams write them beside the file.
+            (None, stream) => self.resolve(&format!("{path}:{stream}"))?,
         };
-        let file = EvidenceFile::open(&self.resolve(&path)?).map_err(io::Error::other)?;
-        Ok(Arc::new(file))
+        Ok(Arc::new(EvidenceFile::open(&place).map_err(io::Error::other)?))
     }
 
     fn lookup(&self, path: &str) -> io::Result<FileEntry> {
         let path = path.split(['\\', '/']).filter(|p| !p.is_empty()).fold(String::new(), |all, part| all + "\\" + part);
+        if let Some((_, place)) = self.metafile_at(&path) {
+            return self.entry_at(&path, place);
+        }
         match self.resolve(&path) {
             Ok(place) => self.entry_at(&path, &place),
             // A collection may hold a stream of a file without the file itself.
@@ -206,17 +307,21 @@ impl FileSystem for Folder {
     }
 }
 
-/// A file of the evidence as a folder shows it. `name:stream` becomes a named stream, and KAPE's `$Extend\$J` the journal.
-fn entry(path: String, name: String, directory: bool, size: u64) -> FileEntry {
-    let kape_journal = path.eq_ignore_ascii_case(r"\$Extend\$J");
-    let (path, name, stream) = if kape_journal {
-        (r"\$Extend\$UsnJrnl".to_owned(), "$UsnJrnl".to_owned(), "$J".to_owned())
-    } else if let Some((file, stream)) = name.split_once(':') {
-        let path = path.get(..path.len().saturating_sub(stream.len()).saturating_sub(1)).unwrap_or_default();
-        (path.to_owned(), file.to_owned(), stream.to_owned())
-    } else {
-        (path, name, String::new())
-    };
+/// A named stream stands beside its file, as `name:stream`.
+fn split_stream(path: String) -> (String, String) {
+    let name = path.rsplit('\\').next().unwrap_or_default();
+    match name.split_once(':').map(|(_, stream)| stream.to_owned()) {
+        Some(stream) => {
+            let end = path.len().saturating_sub(stream.len()).saturating_sub(1);
+            (path.get(..end).unwrap_or_default().to_owned(), stream)
+        }
+        None => (path, String::new()),
+    }
+}
+
+/// What a folder knows of a file: that it is there, and how long it is.
+fn entry(path: String, stream: String, directory: bool, size: u64) -> FileEntry {
+    let name = path.rsplit('\\').next().unwrap_or_default().to_owned();
     let streams =
         if directory { Vec::new() } else { vec![StreamFacts { name: stream, size, ..StreamFacts::default() }] };
     FileEntry {
@@ -248,7 +353,7 @@ fn find_roots(folder: &Path, at: &Path, depth: usize, found: &mut Vec<Folder>) -
         // Velociraptor encodes names in its uploads; the drive's own folder shows it.
         let percent_encoded = inside.components().any(|c| c.as_os_str().to_string_lossy().contains("%3A"));
         let letter = at.file_name().and_then(|name| drive_letter(&percent_decoded(&name.to_string_lossy())));
-        found.push(Folder { root: at.to_owned(), letter, percent_encoded });
+        found.push(Folder::at(at, letter, percent_encoded));
     } else if depth < MAX_ROOT_DEPTH {
         for child in names {
             if child.file_type()?.is_dir() {

@@ -10,17 +10,22 @@
     )
 )]
 
+mod collection;
 mod folder;
 pub mod glob;
+mod metafile;
 pub mod ntfs;
 
+pub use collection::Collection;
 pub use folder::Folder;
+pub use metafile::Metafile;
 pub use ntfs::NtfsVolume;
 
 use std::io;
 use std::sync::Arc;
 
 use crate::bytes::ReadAt;
+use crate::formats::ntfs_extend::{ObjectId, Quota};
 use crate::model::{FileEntry, FileReference, Loss, SlackName, Timestamp};
 
 /// Facts of the file system as a whole.
@@ -45,6 +50,15 @@ pub struct FileSystemFacts {
     pub object_id: Option<String>,
     /// MFT records.
     pub records: Option<u64>,
+}
+
+/// What a volume registers of files and owners beside its directories.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Registers {
+    /// Files that links are followed to by an id (`$Extend\$ObjId`).
+    pub object_ids: Vec<ObjectId>,
+    /// Disk quotas (`$Extend\$Quota`); Windows keeps an entry with the defaults on every volume.
+    pub quotas: Vec<Quota>,
 }
 
 /// Serial numbers are written as 16 hexadecimal digits, as Windows tools show them.
@@ -91,6 +105,19 @@ pub trait FileSystem: Send + Sync {
     /// `NotFound` if there is no such stream, `Unsupported` if its content can't be read (EFS), or a read error.
     fn open(&self, entry: &FileEntry, stream: &str) -> io::Result<Arc<dyn ReadAt>>;
 
+    /// When a live folder was last written, by its `$STANDARD_INFORMATION`. `None` if that is not known.
+    fn folder_modified(&self, folder: FileReference) -> Option<Timestamp> {
+        let _ = folder;
+        None
+    }
+
+    /// True if the content of a stream is a part of the evidence. Of a collection it is not for most files: their MFT records
+    /// were collected, their content was not.
+    fn has_content(&self, entry: &FileEntry, stream: &str) -> bool {
+        let _ = (entry, stream);
+        true
+    }
+
     /// The stretches of a stream that are not holes, as offset and length, in order and without overlap. `None` if that is
     /// not known.
     fn allocated_ranges(&self, entry: &FileEntry, stream: &str) -> Option<Vec<(u64, u64)>> {
@@ -111,7 +138,8 @@ pub trait FileSystem: Send + Sync {
     /// `NotFound`, or a read error.
     fn lookup(&self, path: &str) -> io::Result<FileEntry>;
 
-    /// The entry of an MFT record, live or deleted.
+    /// The entry of an MFT record, live or deleted. A deleted one that was not used again is also found by the sequence number
+    /// that the file had, as journals and links name it.
     ///
     /// # Errors
     /// `NotFound` if there is no such record or its sequence does not fit, `Unsupported` for a folder.
@@ -134,6 +162,12 @@ pub trait FileSystem: Send + Sync {
     ) -> io::Result<Vec<FileEntry>> {
         let _ = issue;
         self.list(directory)
+    }
+
+    /// Object ids and quotas, for a file system that has such.
+    fn registers(&self, issue: &mut dyn FnMut(FileSystemIssue)) -> Registers {
+        let _ = issue;
+        Registers::default()
     }
 
     /// Gives the names in the slack of directories' indexes, for a file system that has such.

@@ -203,7 +203,7 @@ impl<'a> Record<'a> {
             fault = Some(self.value("offset of the first attribute", 20, first as u64, problem));
         }
         let data = self.data.get(..end).unwrap_or_default();
-        Attributes { data, offset: self.offset, at, fault, done: false }
+        Attributes { data, whole: self.data, offset: self.offset, at, fault, done: false }
     }
 
     const fn value(&self, what: &'static str, at: u64, value: u64, problem: &'static str) -> FormatError {
@@ -214,7 +214,10 @@ impl<'a> Record<'a> {
 /// The attributes of a record. A damaged one is an error, and the next one follows if its place is known.
 #[derive(Clone, Debug)]
 pub struct Attributes<'a> {
+    /// As far as the record says that it is used.
     data: &'a [u8],
+    /// All of the record.
+    whole: &'a [u8],
     offset: u64,
     at: usize,
     fault: Option<FormatError>,
@@ -238,6 +241,12 @@ impl<'a> Iterator for Attributes<'a> {
             self.done = true;
             return None;
         }
+        if self.goes_on() {
+            let value = std::mem::replace(&mut self.data, self.whole).len() as u64;
+            let problem = "less than its attributes take; they are read on to the record's end";
+            let (what, offset) = ("bytes used of an MFT record", self.offset.saturating_add(24));
+            return Some(Err(FormatError::Value { what, offset, value, problem }));
+        }
         let (Some(type_code), Some(length)) = (type_code, u32_at(self.data, at.saturating_add(4))) else {
             self.done = true;
             let available = self.data.len().saturating_sub(at) as u64;
@@ -253,6 +262,20 @@ impl<'a> Iterator for Attributes<'a> {
         };
         self.at = end;
         Some(Attribute::parse(data, type_code, offset))
+    }
+}
+
+impl Attributes<'_> {
+    /// True if the attribute that comes next lies in the record, but behind what the record says that it uses. A record that is as
+    /// it should be ends with its end mark before that; one that was tampered with may hide attributes so.
+    fn goes_on(&self) -> bool {
+        let (type_code, length) = (u32_at(self.whole, self.at), u32_at(self.whole, self.at.saturating_add(4)));
+        let (Some(type_code), Some(length)) = (type_code, length) else { return false };
+        let length = usize::try_from(length).unwrap_or(usize::MAX);
+        let end = self.at.saturating_add(length);
+        let plausible =
+            type_code != 0 && type_code.is_multiple_of(16) && length >= Attribute::MIN_LEN && length.is_multiple_of(8);
+        plausible && end > self.data.len() && end <= self.whole.len()
     }
 }
 
@@ -752,6 +775,25 @@ mod tests {
         let information = standard_information(&value, 0).unwrap();
         assert_eq!((information.security_id, information.usn, information.times.created), (None, None, None));
         assert!(standard_information(&value[..35], 0).is_err());
+    }
+
+    /// Attributes that the record's own length leaves out, in part or as a whole, are read all the same, and told.
+    #[test]
+    fn attributes_behind_the_used_bytes() {
+        let head = Head { number: 7, sequence: 1, flags: 1, base: 0 };
+        let attributes = [samples::standard_information(0x20), samples::file_name(5, "a", 3)];
+        let whole = samples::record(head, &attributes);
+        let first = usize::from(u16_at(&whole, 20).unwrap());
+        let ends = [first + attributes[0].len(), first + attributes[0].len() + 40];
+        for used in ends {
+            let mut record = whole.clone();
+            record[24..28].copy_from_slice(&(used as u32).to_le_bytes());
+            let record = Record::parse(&mut record, 0).unwrap();
+            let found: Vec<_> = record.attributes().collect();
+            let types: Vec<_> = found.iter().flatten().map(|a| a.type_code).collect();
+            assert_eq!(types, [attribute_type::STANDARD_INFORMATION, attribute_type::FILE_NAME], "{used}");
+            assert_eq!((found.len(), found[1].is_err()), (3, true), "one issue, where the used bytes end");
+        }
     }
 
     #[test]

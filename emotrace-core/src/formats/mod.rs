@@ -26,6 +26,7 @@ pub mod mam;
 pub mod mft;
 pub mod ntfs_boot;
 pub mod ntfs_crate;
+pub mod ntfs_extend;
 pub mod prefetch;
 pub mod property_store;
 pub mod recycle_bin;

@@ -337,6 +337,10 @@ impl Values {
     /// Sets a field; a later value for the same field replaces the earlier one.
     pub fn set(&mut self, field: &'static str, value: impl Into<Value>) {
         let value = value.into();
+        if self.0.capacity() == 0 {
+            // Most records have about so many; growing step by step costs more.
+            self.0.reserve(16);
+        }
         match self.0.iter_mut().find(|(name, _)| *name == field) {
             Some((_, old)) => *old = value,
             None => self.0.push((field, value)),
@@ -358,6 +362,11 @@ impl Values {
     /// Fields and values in the order in which they were set.
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, &Value)> {
         self.0.iter().map(|(name, value)| (*name, value))
+    }
+
+    /// Fields that are set.
+    pub fn len(&self) -> usize {
+        self.0.len()
     }
 
     /// True if no field is set.

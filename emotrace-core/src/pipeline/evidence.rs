@@ -8,7 +8,7 @@ use super::hives::LOG_SUFFIXES;
 use super::hosts::read_hosts;
 use crate::artifacts::{self, Artifact, Reads};
 use crate::bytes::{ReadAt, Window, read_up_to};
-use crate::filesystem::{FileSystem, Folder, NtfsVolume};
+use crate::filesystem::{Collection, FileSystem, Folder, Metafile, NtfsVolume};
 use crate::formats::regf::HiveKind;
 use crate::model::{FileEntry, Host, Locator, Loss, ParseIssue};
 use crate::source::{EvidenceFile, Source, SourceError};
@@ -17,6 +17,8 @@ use crate::volume::{self, Layout, VolumeContent};
 
 /// How much of a file is looked at to tell what it is.
 const HEAD_BYTES: usize = 4096;
+/// Largest file of the name `$Boot` that is believed to be a copy of that file; NTFS makes 8 KiB.
+const MAX_BOOT: u64 = 64 << 10;
 
 /// Why evidence can't be opened.
 #[derive(Debug, thiserror::Error)]
@@ -136,7 +138,7 @@ impl std::str::FromStr for Vss {
 
 impl Mounted {
     /// A live file system that is no volume of an image.
-    fn folder(label: Option<String>, letter: Option<char>, files: Arc<dyn FileSystem>) -> Self {
+    pub(super) fn folder(label: Option<String>, letter: Option<char>, files: Arc<dyn FileSystem>) -> Self {
         Self { label, letter, snapshot: None, files, shadow_copies: Arc::default(), source: None, live: None }
     }
 
@@ -188,7 +190,8 @@ impl Mounted {
             image: image.to_owned(),
             volume: self.label.clone(),
             snapshot: self.snapshot,
-            path: self.display_path(path),
+            // A record without a name lies nowhere, not in the root.
+            path: if path.is_empty() { String::new() } else { self.display_path(path) },
             stream: (!stream.is_empty()).then(|| stream.to_owned()),
             record: entry.reference,
         }
@@ -223,6 +226,8 @@ impl Loose {
 pub(super) enum LooseKind {
     Artifact(&'static Artifact),
     Hive,
+    /// One of NTFS's own files: it stands for a volume.
+    Metafile(Metafile),
 }
 
 /// Opened evidence.
@@ -274,22 +279,45 @@ impl Evidence {
 
     fn open_folder(path: &Path) -> Result<Self, EvidenceError> {
         let roots = Folder::find(path).map_err(|source| EvidenceError::Io { path: path.to_owned(), source })?;
+        let mut evidence = Self::empty(name_of(path), &[path.to_owned()]);
         let only = roots.len() == 1;
-        let volumes = roots
-            .into_iter()
-            .map(|folder| {
-                // Several drives of one collection are told apart by their place in it.
-                let label = (!only).then(|| relative(path, folder.root()));
-                Mounted::folder(label, folder.letter(), Arc::new(folder) as Arc<dyn FileSystem>)
-            })
-            .collect();
-        Ok(Self { volumes, ..Self::empty(name_of(path), &[path.to_owned()]) })
+        let drives = drives(roots);
+        let only_drive = drives.len() == 1;
+        // Several drives of one collection are told apart by their place in it.
+        let place = |folder: &Folder| relative(path, folder.root().unwrap_or(path));
+        for folders in drives {
+            let is_table = folders.iter().any(|folder| folder.metafile(Metafile::Table).is_some());
+            let label = |folder: &Folder| (!only && !(only_drive && is_table)).then(|| place(folder));
+            evidence.mount_folders(&label, folders);
+        }
+        Ok(evidence)
+    }
+
+    /// Mounts the folders of one drive: with the `$MFT` in one of them as a collection, else as what they are.
+    fn mount_folders(&mut self, label: &dyn Fn(&Folder) -> Option<String>, folders: Vec<Folder>) {
+        let letter = folders.first().and_then(Folder::letter);
+        let first = folders.first().and_then(label);
+        match folders.iter().find(|folder| folder.metafile(Metafile::Table).is_some()).map(open_table) {
+            Some(Ok(table)) => {
+                let files = Arc::new(Collection::new(table, folders));
+                self.volumes.push(Mounted::folder(first, letter, files));
+                return;
+            }
+            Some(Err(error)) => self.issue("ntfs", None, Loss::Whole, format!("$MFT: {error}")),
+            None => {}
+        }
+        for folder in folders {
+            self.volumes.push(Mounted::folder(label(&folder), letter, Arc::new(folder)));
+        }
     }
 
     fn open_loose(paths: &[PathBuf], kinds: &[Kind]) -> Self {
         let mut evidence = Self::empty(paths.first().map(|p| name_of(p)).unwrap_or_default(), paths);
+        let mut metafiles = Vec::new();
         for (path, kind) in paths.iter().zip(kinds) {
-            if let Kind::Loose(what) = kind {
+            if let Kind::Loose(LooseKind::Metafile(kind)) = kind {
+                metafiles.push((*kind, path.clone()));
+            } else if let Kind::Loose(what) = kind {
                 match EvidenceFile::open(path) {
                     Ok(file) => {
                         let (name, path) = (name_of(path), path.clone());
@@ -298,6 +326,9 @@ impl Evidence {
                     Err(error) => evidence.issue("image", None, Loss::Whole, error),
                 }
             }
+        }
+        if !metafiles.is_empty() {
+            evidence.mount_folders(&|_| None, vec![Folder::of_metafiles(metafiles)]);
         }
         evidence
     }
@@ -415,7 +446,7 @@ impl Evidence {
         }
     }
 
-    fn empty(label: String, paths: &[PathBuf]) -> Self {
+    pub(super) fn empty(label: String, paths: &[PathBuf]) -> Self {
         let paths = paths.to_owned();
         Self {
             label,
@@ -452,7 +483,13 @@ impl Kind {
         let file = EvidenceFile::open(path)?;
         let n = read_up_to(&file, 0, &mut head).map_err(io)?;
         head.truncate(n);
-        Ok(recognise(&head, path).map_or(Self::Image, Self::Loose))
+        let metafile = || {
+            let by_name = Metafile::by_name(&name_of(path)).map(|(_, kind)| kind);
+            // `$Boot` begins as every volume does.
+            let by_name = by_name.filter(|kind| *kind != Metafile::Boot || file.len() <= MAX_BOOT);
+            Metafile::by_content(&file).or(by_name).map(LooseKind::Metafile)
+        };
+        Ok(recognise(&head, path).or_else(metafile).map_or(Self::Image, Self::Loose))
     }
 
     const fn name(&self) -> &'static str {
@@ -475,6 +512,28 @@ fn recognise(head: &[u8], path: &Path) -> Option<LooseKind> {
         .iter()
         .find(|a| matches!(a.reads, Reads::Files { recognise, .. } | Reads::Parts { recognise, .. } if recognise(head)))
         .map(|a| LooseKind::Artifact(a))
+}
+
+/// The roots of a collection by drive: one tool may write several trees of one drive. Roots without a letter stand alone.
+fn drives(roots: Vec<Folder>) -> Vec<Vec<Folder>> {
+    let mut drives: Vec<Vec<Folder>> = Vec::new();
+    for folder in roots {
+        let same = |drive: &&mut Vec<Folder>| {
+            folder.letter().is_some() && drive.iter().any(|other| other.letter() == folder.letter())
+        };
+        match drives.iter_mut().find(same) {
+            Some(drive) => drive.push(folder),
+            None => drives.push(vec![folder]),
+        }
+    }
+    drives
+}
+
+fn open_table(folder: &Folder) -> Result<NtfsVolume, String> {
+    let mut copies = folder.open_metafiles().map_err(|error| error.to_string())?;
+    let table = copies.iter().position(|(kind, _)| *kind == Metafile::Table).ok_or("there is none")?;
+    let (_, table) = copies.swap_remove(table);
+    NtfsVolume::open_table(table, copies).map_err(|error| error.to_string())
 }
 
 /// True if two streams hold the same bytes; what can't be read is not the same.

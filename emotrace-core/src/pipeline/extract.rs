@@ -21,7 +21,7 @@ use crate::bytes::ReadAt;
 use crate::filesystem::FileSystemIssue;
 use crate::formats::regf::Hive;
 use crate::model::{
-    Coverage, FileEntry, FileReference, Host, Locator, Loss, ParseIssue, ShadowCopy, Sink, SlackName, State,
+    Coverage, FileEntry, FileReference, Host, Locator, Loss, ParseIssue, ShadowCopy, Sink, SlackName, State, Timestamp,
 };
 use crate::timeline::{Job, Timeline, TimelineBuilder, Worker};
 
@@ -167,7 +167,8 @@ impl Run<'_> {
         };
         let input = u32::try_from(input).unwrap_or(u32::MAX);
         let mut entries: Vec<FileEntry> = Vec::new();
-        let mut issues: Vec<FileSystemIssue> = Vec::new();
+        // What was wrong when the file system was opened is told with its first part.
+        let mut issues: Vec<FileSystemIssue> = if part == 0 { mounted.files.issues() } else { Vec::new() };
         let walked = guarded(|| mounted.files.walk(part, &mut |entry| entries.push(entry), &mut |i| issues.push(i)));
         // What a shadow copy shares with its live volume is read there, and told there.
         let shared: Vec<Shared> = entries.iter().map(|entry| Shared::of(entry, mounted, &copies)).collect();
@@ -198,7 +199,8 @@ impl Run<'_> {
             worker.start(Job { artifact: planned.index, input });
             for (entry, shared) in entries.iter().zip(&shared) {
                 let path = entry.primary_name().map_or("", |n| n.path.as_str());
-                if !self.plan.wants_entry(&mounted.display_path(path)) {
+                let shown = if path.is_empty() { String::new() } else { mounted.display_path(path) };
+                if !self.plan.wants_entry(&shown) {
                     continue;
                 }
                 if shared.with_live {
@@ -207,8 +209,10 @@ impl Run<'_> {
                 }
                 let locator = Arc::new(mounted.locator(image, entry, path, ""));
                 let out = Out::new(worker, planned.artifact.name, Arc::clone(&locator), state(entry));
+                let folder = entry.primary_name().filter(|name| !name.orphan).map(|name| name.parent);
+                let folder_modified = folder.and_then(|folder| mounted.files.folder_modified(folder));
                 job(out.with_copies(&shared.with), coverage, true, |out| {
-                    parse(&EntryInput { locator, entry }, host, out)
+                    parse(&EntryInput { locator, entry, folder_modified }, host, out)
                 });
             }
         }
@@ -395,6 +399,8 @@ impl Run<'_> {
                     let hive = loose_hive(loose, self.options.replay, self.options.limits).map(|(_, hive)| Some(hive));
                     self.read_hive(input, hive, &loose.name, &locator, (State::Live, &[]), &host);
                 }
+                // Mounted as a volume.
+                LooseKind::Metafile(_) => {}
                 LooseKind::Artifact(artifact) => {
                     let Some((planned, _)) = self.plan.files.iter().find(|(p, _)| p.artifact.name == artifact.name)
                     else {
@@ -561,6 +567,11 @@ impl VolumeView for Mounted {
     fn name_of(&self, reference: FileReference) -> Option<(String, FileReference)> {
         let entry = self.files.entry(reference).ok()?;
         entry.primary_name().map(|name| (name.name.clone(), name.parent))
+    }
+
+    fn created(&self, reference: FileReference) -> Option<Timestamp> {
+        let entry = self.files.entry(reference).ok().filter(|entry| !entry.deleted)?;
+        entry.standard_information?.times.created
     }
 
     fn allocated_ranges(&self, path: &str, stream: &str) -> Option<Vec<(u64, u64)>> {

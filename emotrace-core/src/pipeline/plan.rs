@@ -106,7 +106,12 @@ impl Plan {
         let mut shared: Option<Arc<FileEntry>> = None;
         for stream in &entry.streams {
             let name = folded(&stream.name);
+            let mut at_hand = None;
             let mut take = |path: &str, what: What| {
+                // Asked for what is wanted only: in a collection it means to look for a copy.
+                if !*at_hand.get_or_insert_with(|| mounted.files.has_content(entry, &stream.name)) {
+                    return;
+                }
                 let entry = Arc::clone(shared.get_or_insert_with(|| Arc::new(entry.clone())));
                 let (path, stream, also_in) = (path.to_owned(), stream.name.clone(), Vec::new());
                 found.push(Found { volume, entry, path, stream, what, also_in });

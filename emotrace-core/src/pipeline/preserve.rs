@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::address::{Address, Target};
 use super::evidence::{Evidence, Mounted};
 use super::plan::Plan;
 use super::progress::Progress;
@@ -62,8 +63,8 @@ pub struct Copied {
 /// Which files to copy.
 #[derive(Clone, Debug, Default)]
 pub struct Wanted {
-    /// Patterns of paths, or streams (`**:Zone.Identifier`); empty means every file that an artifact reads, and the hives
-    /// with their logs.
+    /// Patterns of paths, or streams (`**:Zone.Identifier`), or records (`#42-3`), each with a volume in front or without
+    /// (`p1/vss2/Users/**`, see [`Address`]); empty means every file that an artifact reads, and the hives with their logs.
     pub patterns: Vec<String>,
     /// Also copy from deleted records.
     pub deleted: bool,
@@ -81,7 +82,8 @@ pub fn preserve(
     progress: &dyn Progress,
 ) -> Result<Vec<Copied>, RunError> {
     let mut copied = Vec::new();
-    let patterns: Vec<Pattern> = wanted.patterns.iter().map(|p| Pattern::new(&without_drive(p))).collect();
+    let labels: Vec<&str> = evidence.volumes.iter().filter_map(|v| v.label.as_deref()).collect();
+    let asked: Vec<Asked> = wanted.patterns.iter().map(|pattern| Asked::new(pattern, &labels, evidence)).collect();
     let plan = Plan::new(&Selection::default());
     progress.phase("copying", evidence.volumes.iter().map(|v| v.files.parts() as u64).sum());
     for (volume, mounted) in evidence.volumes.iter().enumerate() {
@@ -89,8 +91,15 @@ pub fn preserve(
             options.check()?;
             let mut entries = Vec::new();
             mounted.files.walk(part, &mut |entry| entries.push(entry), &mut |_| {});
-            for entry in entries.iter().filter(|e| wanted.deleted || !e.deleted) {
-                for (path, stream) in wanted_of(&plan, &patterns, volume, mounted, entry) {
+            let asked: Vec<&Asked> = asked.iter().filter(|asked| asked.is_on(mounted)).collect();
+            if asked.is_empty() && !wanted.patterns.is_empty() {
+                progress.advance(1);
+                continue;
+            }
+            // A record that is asked for by its number is meant, deleted or not.
+            let by_record = |entry: &FileEntry| asked.iter().any(|asked| asked.is_record(entry));
+            for entry in entries.iter().filter(|e| wanted.deleted || !e.deleted || by_record(e)) {
+                for (path, stream) in wanted_of(&plan, &asked, volume, mounted, entry, wanted.deleted) {
                     options.check()?;
                     copied.push(copy(mounted, entry, &path, &stream, folder)?);
                 }
@@ -101,24 +110,75 @@ pub fn preserve(
     Ok(copied)
 }
 
-/// A pattern is matched from the volume's root; a drive in front of it is for the eye.
-fn without_drive(pattern: &str) -> String {
-    match pattern.as_bytes() {
-        [letter, b':', ..] if letter.is_ascii_alphabetic() => pattern.get(2..).unwrap_or_default().to_owned(),
-        _ => pattern.to_owned(),
+/// What is asked for, and where.
+struct Asked {
+    volume: Option<String>,
+    letter: Option<char>,
+    snapshot: Option<u32>,
+    what: What,
+}
+
+enum What {
+    Paths(Pattern),
+    Record(FileReference, String),
+}
+
+impl Asked {
+    fn new(text: &str, labels: &[&str], evidence: &Evidence) -> Self {
+        // A record's number that can't be read was refused before; as a name it fits nothing.
+        let Ok(Address { volume, snapshot, target, stream }) = Address::parse(text, labels) else {
+            return Self { volume: None, letter: None, snapshot: None, what: What::Paths(Pattern::new(text)) };
+        };
+        let letter = volume.as_ref().and_then(|v| v.strip_suffix(':')?.chars().next()).map(|c| c.to_ascii_uppercase());
+        // A drive that the evidence does not name is for the eye.
+        let known = letter.is_some() && evidence.volumes.iter().any(|mounted| mounted.letter == letter);
+        let what = match target {
+            Target::Path(path) if stream.is_empty() => What::Paths(Pattern::new(&path)),
+            Target::Path(path) => What::Paths(Pattern::new(&format!("{path}:{stream}"))),
+            Target::Record(reference) => What::Record(reference, stream),
+        };
+        Self { volume: volume.filter(|_| letter.is_none()), letter: letter.filter(|_| known), snapshot, what }
+    }
+
+    fn is_on(&self, mounted: &Mounted) -> bool {
+        self.volume.as_ref().is_none_or(|label| mounted.label.as_ref() == Some(label))
+            && self.letter.is_none_or(|letter| mounted.letter == Some(letter))
+            && self.snapshot.is_none_or(|number| mounted.snapshot == Some(number))
+    }
+
+    /// True if it is this record, by its number.
+    fn is_record(&self, entry: &FileEntry) -> bool {
+        let fits = |asked: &FileReference, has: FileReference| {
+            // A freed record is also meant by the number that the file had.
+            let freed = entry.deleted && asked.sequence.wrapping_add(1) == has.sequence;
+            asked.record == has.record && (asked.sequence == 0 || asked.sequence == has.sequence || freed)
+        };
+        matches!(&self.what, What::Record(asked, _) if entry.reference.is_some_and(|has| fits(asked, has)))
+    }
+
+    /// True if it is this stream of the entry, by this path.
+    fn is(&self, entry: &FileEntry, path: &str, stream: &str) -> bool {
+        match &self.what {
+            // A pattern for a file means all its streams.
+            What::Paths(pattern) => {
+                pattern.matches(path, stream) || pattern.stream().is_empty() && pattern.matches(path, "")
+            }
+            What::Record(_, asked) => self.is_record(entry) && (asked.is_empty() || folded(asked) == stream),
+        }
     }
 }
 
 /// Paths and streams of an entry that are to be copied, each once.
 fn wanted_of(
     plan: &Plan,
-    patterns: &[Pattern],
+    asked: &[&Asked],
     volume: usize,
     mounted: &Mounted,
     entry: &FileEntry,
+    deleted: bool,
 ) -> Vec<(String, String)> {
     let mut places: Vec<(String, String)> = Vec::new();
-    if patterns.is_empty() {
+    if asked.is_empty() {
         let mut found = Vec::new();
         plan.find(volume, mounted, entry, &mut found);
         places.extend(found.into_iter().map(|f| (f.path, f.stream)));
@@ -130,11 +190,16 @@ fn wanted_of(
     } else {
         for stream in &entry.streams {
             let name = folded(&stream.name);
-            let hit = |path: &str| patterns.iter().any(|p| p.matches(path, &name));
-            // A pattern for a file means all its streams.
-            let whole = |path: &str| patterns.iter().any(|p| p.stream().is_empty() && p.matches(path, ""));
-            let link = entry.links().find(|l| hit(&folded(&l.path)) || whole(&folded(&l.path)));
+            // A deleted file is meant by a pattern only where such are asked for.
+            let counts = |asked: &&&Asked| deleted || !entry.deleted || asked.is_record(entry);
+            let hit = |path: &str| asked.iter().filter(counts).any(|asked| asked.is(entry, path, &name));
+            let link = entry.links().find(|link| hit(&folded(&link.path)));
             places.extend(link.map(|l| (l.path.clone(), stream.name.clone())));
+            // What has no name can still be asked for by its number.
+            if entry.names.is_empty() && hit("") {
+                let record = entry.reference.map(|r| format!("\\#{r}")).unwrap_or_default();
+                places.push((record, stream.name.clone()));
+            }
         }
     }
     places.sort();
@@ -297,6 +362,38 @@ mod tests {
         }
         let long = safe_name(&"長".repeat(255));
         assert!(long.len() < 255 && long != safe_name(&"長".repeat(254)));
+    }
+
+    #[test]
+    fn places_that_are_asked_for() {
+        let mounted = |label: &str, snapshot| Mounted {
+            snapshot,
+            ..Mounted::folder(
+                Some(label.to_owned()),
+                Some('C'),
+                std::sync::Arc::new(crate::filesystem::Folder::of_metafiles(vec![])),
+            )
+        };
+        let volumes = vec![mounted("p1", None), mounted("p1", Some(2)), mounted("p2", None)];
+        let evidence = Evidence { volumes, ..Evidence::empty(String::new(), &[]) };
+        let on = |text: &str| -> Vec<bool> {
+            let asked = Asked::new(text, &["p1", "p2"], &evidence);
+            evidence.volumes.iter().map(|mounted| asked.is_on(mounted)).collect()
+        };
+        assert_eq!(on("p1/Users/**"), [true, true, false]);
+        assert_eq!(on("p1/vss2/Users/**"), [false, true, false]);
+        assert_eq!(on("C:/Users/**"), [true, true, true]);
+        // No volume has that letter: it is for the eye.
+        assert_eq!(on("D:/Users/**"), [true, true, true]);
+        assert_eq!(on("#42-3"), [true, true, true]);
+        let entry = FileEntry { reference: Some(FileReference { record: 42, sequence: 3 }), ..FileEntry::default() };
+        let is = |text: &str, path: &str, stream: &str| Asked::new(text, &["p1"], &evidence).is(&entry, path, stream);
+        assert!(is("#42-3", "", "") && is("#42", "", "ads") && is("p1/#42-3:ADS", "", "ads"));
+        assert!(!is("#42-4", "", "") && !is("#42-3:ads", "", "") && !is("#42-2", "", ""));
+        let deleted = FileEntry { deleted: true, ..entry.clone() };
+        assert!(Asked::new("#42-2", &["p1"], &evidence).is_record(&deleted), "the number that it had");
+        assert!(is("**:Zone.Identifier", r"\a\b", "zone.identifier") && !is("**:Zone.Identifier", r"\a\b", ""));
+        assert!(is(r"C:\a\*", r"\a\b", "ads"), "all streams");
     }
 
     #[test]

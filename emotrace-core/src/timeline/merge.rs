@@ -75,10 +75,16 @@ impl Entries {
     }
 
     pub(super) fn next(&mut self) -> io::Result<Option<(Key, Vec<u8>)>> {
+        let mut body = Vec::new();
+        Ok(self.next_into(&mut body)?.map(|key| (key, body)))
+    }
+
+    /// As [`Self::next`], with a body that was used before, so that no new one is needed for each entry.
+    fn next_into(&mut self, body: &mut Vec<u8>) -> io::Result<Option<Key>> {
         let Some(Reverse((key, run))) = self.heads.pop() else { return Ok(None) };
-        let body = std::mem::take(&mut self.bodies[run]);
+        std::mem::swap(body, &mut self.bodies[run]);
         self.fill(run)?;
-        Ok(Some((key, body)))
+        Ok(Some(key))
     }
 }
 
@@ -86,11 +92,12 @@ impl Entries {
 pub struct Merge<'t> {
     entries: Entries,
     schema: &'t Schema,
+    body: Vec<u8>,
 }
 
 impl<'t> Merge<'t> {
     pub(super) fn open(runs: &[PathBuf], schema: &'t Schema) -> io::Result<Self> {
-        Ok(Self { entries: Entries::open(runs)?, schema })
+        Ok(Self { entries: Entries::open(runs)?, schema, body: Vec::new() })
     }
 }
 
@@ -98,8 +105,8 @@ impl Iterator for Merge<'_> {
     type Item = io::Result<Event>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let entry = self.entries.next().transpose()?;
-        Some(entry.and_then(|(_, body)| decode(&body, self.schema)))
+        let entry = self.entries.next_into(&mut self.body).transpose()?;
+        Some(entry.and_then(|_| decode(&self.body, self.schema)))
     }
 }
 

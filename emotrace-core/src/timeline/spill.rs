@@ -9,12 +9,15 @@ use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use serde::ser::{Error as _, SerializeSeq};
 use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 
 use super::fold;
 use super::merge::{self, Merge};
-use crate::model::{Event, Locator, Meaning, Origin, ParseIssue, Schema, Sink, State, Timestamp, Value, Values};
+use crate::model::{
+    Descriptor, Event, Locator, Meaning, Origin, ParseIssue, Schema, Sink, State, Timestamp, Value, Values,
+};
 
 /// Encoded bytes that a worker holds before it writes a run.
 const RUN_BYTES: usize = 16 << 20;
@@ -101,12 +104,36 @@ struct StoredRef<'a> {
     meaning: Meaning,
     artifact: u16,
     descriptor: u16,
-    values: Vec<(u16, &'a Value)>,
+    values: Pairs<'a>,
     user: &'a Option<String>,
     state: State,
     locator: &'a Locator,
     offset: Option<u64>,
     also_in: &'a [u32],
+}
+
+/// The values of an event, each with the place of its field.
+struct Pairs<'a> {
+    descriptor: &'static Descriptor,
+    values: &'a Values,
+}
+
+impl Serialize for Pairs<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let fields = self.descriptor.fields;
+        let mut all = serializer.serialize_seq(Some(self.values.len()))?;
+        let mut next = 0;
+        for (name, value) in self.values.iter() {
+            // Values are mostly set in the order of the fields.
+            let found = fields.iter().skip(next).position(|field| field.name == name).map(|place| next + place);
+            let place = found.or_else(|| fields.iter().position(|field| field.name == name));
+            let place = place.and_then(|place| u16::try_from(place).ok());
+            let place = place.ok_or_else(|| S::Error::custom(format_args!("{name} is not in the catalogue")))?;
+            next = usize::from(place) + 1;
+            all.serialize_element(&(place, value))?;
+        }
+        all.end()
+    }
 }
 
 /// Collects the runs of all workers.
@@ -253,10 +280,6 @@ impl Worker {
     fn encode(&mut self, event: &Event) -> io::Result<()> {
         let schema = &self.shared.schema;
         let unknown = |what: &str| io::Error::other(format!("{what} is not in the catalogue"));
-        let values = event.values.iter().map(|(name, value)| {
-            let place = event.descriptor.fields.iter().position(|f| f.name == name);
-            Ok((small(place.ok_or_else(|| unknown(name))?)?, value))
-        });
         let stored = StoredRef {
             time: event.time,
             meaning: event.meaning,
@@ -264,7 +287,7 @@ impl Worker {
             descriptor: small(
                 schema.descriptor_index(event.descriptor).ok_or_else(|| unknown(event.descriptor.name))?,
             )?,
-            values: values.collect::<io::Result<_>>()?,
+            values: Pairs { descriptor: event.descriptor, values: &event.values },
             user: &event.user,
             state: event.state,
             locator: &event.origin.locator,
@@ -284,10 +307,42 @@ impl Worker {
                 return Err(io::Error::other(error));
             }
         }
-        let key = Key::new(event.time, self.job, self.ordinal);
+        self.keep(event.time, start)
+    }
+
+    /// Keeps what was encoded from `start` on.
+    fn keep(&mut self, time: Option<Timestamp>, start: usize) -> io::Result<()> {
+        let key = Key::new(time, self.job, self.ordinal);
         self.ordinal = self.ordinal.saturating_add(1);
         self.index.push((key, start, self.bytes.len().saturating_sub(start)));
         if self.bytes.len() >= RUN_BYTES { self.flush() } else { Ok(()) }
+    }
+
+    /// Encodes an event once, and for each further instant copies all but the beginning, which holds time and meaning.
+    fn encode_all(&mut self, event: &mut Event, instants: &[(Timestamp, Meaning)]) -> io::Result<()> {
+        let Some(((time, meaning), further)) = instants.split_first() else { return Ok(()) };
+        (event.time, event.meaning) = (Some(*time), *meaning);
+        let body: Vec<u8> = {
+            let start = self.bytes.len();
+            self.encode(event)?;
+            // The run may have been written with it.
+            match self.bytes.get(start..).filter(|encoded| !encoded.is_empty()) {
+                Some(encoded) => encoded[head(event.time, event.meaning)?.len()..].to_vec(),
+                None => Vec::new(),
+            }
+        };
+        for (time, meaning) in further {
+            (event.time, event.meaning) = (Some(*time), *meaning);
+            if body.is_empty() {
+                self.encode(event)?;
+                continue;
+            }
+            let start = self.bytes.len();
+            self.bytes.extend(head(event.time, event.meaning)?);
+            self.bytes.extend_from_slice(&body);
+            self.keep(event.time, start)?;
+        }
+        Ok(())
     }
 
     /// Writes what is held as a sorted run.
@@ -334,6 +389,12 @@ impl Sink for Worker {
         }
     }
 
+    fn events(&mut self, mut event: Event, instants: &[(Timestamp, Meaning)]) {
+        if let Err(error) = self.encode_all(&mut event, instants) {
+            self.fail(error);
+        }
+    }
+
     fn issue(&mut self, issue: ParseIssue) {
         let ordinal = self.issue_ordinal;
         self.issue_ordinal = ordinal.saturating_add(1);
@@ -344,6 +405,11 @@ impl Sink for Worker {
             self.shared.collected().issues.push((self.job, ordinal, ParseIssue { offset: None, error, ..issue }));
         }
     }
+}
+
+/// The beginning of an encoded event: the first fields of [`Stored`].
+fn head(time: Option<Timestamp>, meaning: Meaning) -> io::Result<Vec<u8>> {
+    postcard::to_allocvec(&(time, meaning)).map_err(io::Error::other)
 }
 
 fn small(place: usize) -> io::Result<u16> {
@@ -362,10 +428,11 @@ pub(super) fn decode(body: &[u8], schema: &Schema) -> io::Result<Event> {
     let stored: Stored = postcard::from_bytes(body).map_err(io::Error::other)?;
     let missing = || io::Error::other("a run names what the catalogue does not hold");
     let descriptor = *schema.descriptors.get(usize::from(stored.descriptor)).ok_or_else(missing)?;
-    let mut values = Values::new();
+    let mut values = Values::with_capacity(stored.values.len());
     for (place, value) in stored.values {
         let field = descriptor.fields.get(usize::from(place)).ok_or_else(missing)?;
-        values.set(field.name, value);
+        // Each was set once when it was written.
+        values.push(field.name, Some(value));
     }
     Ok(Event {
         time: stored.time,

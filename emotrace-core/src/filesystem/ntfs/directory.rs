@@ -40,13 +40,19 @@ impl Upcase {
         Self((0..=u16::MAX).map(|unit| upper(unit).unwrap_or(unit)).collect())
     }
 
-    fn upper(&self, unit: u16) -> u16 {
+    pub(super) fn upper(&self, unit: u16) -> u16 {
         self.0.get(usize::from(unit)).copied().unwrap_or(unit)
     }
 
     /// Compares as the index of a directory is ordered.
     fn compare(&self, a: impl Iterator<Item = u16>, b: impl Iterator<Item = u16>) -> Ordering {
         a.map(|unit| self.upper(unit)).cmp(b.map(|unit| self.upper(unit)))
+    }
+
+    /// The order of two names in the index of a directory.
+    pub(super) fn order(&self, a: &str, b: &str) -> Ordering {
+        let (a, b) = (text::to_utf16(a), text::to_utf16(b));
+        self.compare(a.iter().copied(), b.iter().copied()).then_with(|| a.cmp(&b))
     }
 
     /// True if the names differ in case only.
@@ -67,8 +73,13 @@ pub(super) struct Index {
 
 impl Index {
     pub(super) fn open(volume: &NtfsVolume, directory: FileReference) -> io::Result<Self> {
+        Self::open_named(volume, directory, I30)
+    }
+
+    /// The index of that name of a file.
+    pub(super) fn open_named(volume: &NtfsVolume, directory: FileReference, name: &str) -> io::Result<Self> {
         let reader =
-            volume.attribute(directory, attribute_type::INDEX_ROOT, I30).map_err(|error| match error.kind() {
+            volume.attribute(directory, attribute_type::INDEX_ROOT, name).map_err(|error| match error.kind() {
                 io::ErrorKind::NotFound => {
                     io::Error::new(io::ErrorKind::NotADirectory, format!("record {directory} has no index of names"))
                 }
@@ -84,9 +95,9 @@ impl Index {
             let value = head.block_size.into();
             return Err(invalid(FormatError::Value { what: "bytes of an index block", offset: 8, value, problem }));
         }
-        let blocks = match volume.attribute(directory, attribute_type::INDEX_ALLOCATION, I30) {
+        let blocks = match volume.attribute(directory, attribute_type::INDEX_ALLOCATION, name) {
             Ok(blocks) => Some(blocks),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) if error.kind() == io::ErrorKind::NotFound || volume.is_table() => None,
             Err(error) => return Err(error),
         };
         let unit = if head.block_size < cluster { 512 } else { cluster.into() };
@@ -228,6 +239,9 @@ fn invalid(error: FormatError) -> io::Error {
 impl NtfsVolume {
     /// Finds one name in a live directory.
     pub(super) fn find(&self, directory: FileReference, name: &str) -> io::Result<FileReference> {
+        if self.is_table() {
+            return self.find_in_table(directory, name);
+        }
         let index = Index::open(self, directory)?;
         let wanted = text::to_utf16(name);
         let upcase = self.upcase();
@@ -260,6 +274,9 @@ impl NtfsVolume {
         issue: &mut dyn FnMut(FileSystemIssue),
     ) -> io::Result<Vec<FileEntry>> {
         let reference = directory.reference.ok_or(io::ErrorKind::InvalidInput)?;
+        if self.is_table() {
+            return self.children_in_table(reference, None);
+        }
         let index = Index::open(self, reference)?;
         let mut references = Vec::new();
         let mut broken = Vec::new();
@@ -281,7 +298,8 @@ impl NtfsVolume {
         let mut entries = Vec::with_capacity(references.len());
         for child in references {
             match self.entry_of(child) {
-                Ok(entry) => entries.push(entry),
+                Ok(entry) if !entry.deleted => entries.push(entry),
+                Ok(_) => issue(lost(reference.record, format!("{child}: the record is not in use"))),
                 Err(error) => issue(lost(reference.record, format!("{child}: {error}"))),
             }
         }

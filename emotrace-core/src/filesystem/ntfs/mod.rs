@@ -6,12 +6,14 @@
 
 mod bitmap;
 mod directory;
+mod extend;
 mod open;
 mod paths;
 mod reader;
 mod records;
 mod secure;
 mod slack;
+mod table;
 #[cfg(test)]
 mod tests;
 
@@ -26,12 +28,13 @@ use self::directory::Upcase;
 use self::paths::{Paths, ROOT};
 use self::records::{Claims, Draft, Issues};
 use self::secure::Owners;
-use super::{FileSystem, FileSystemFacts, FileSystemIssue};
+use self::table::Table;
+use super::{FileSystem, FileSystemFacts, FileSystemIssue, Registers};
 use crate::bytes::{ReadAt, read_exact_at, read_up_to};
 use crate::formats::mft::{Record, RecordHeader, ReparsePoint, attribute_type};
 use crate::formats::ntfs_boot::BootSector;
 use crate::formats::wof;
-use crate::model::{FileEntry, FileReference, Loss, SlackName};
+use crate::model::{FileEntry, FileReference, Loss, SlackName, Timestamp};
 
 /// Records of one part of the walk.
 const RECORDS_PER_PART: u64 = 4096;
@@ -54,12 +57,14 @@ pub struct NtfsVolume {
     upcase: OnceLock<Upcase>,
     owners: OnceLock<Owners>,
     bitmap: OnceLock<Option<Bitmap>>,
+    /// Only `$MFT` is at hand.
+    table: Option<Table>,
 }
 
 impl NtfsVolume {
-    /// The boot sector, or its copy at the end of the volume if the first is damaged.
-    pub const fn boot_sector(&self) -> &BootSector {
-        &self.boot
+    /// The boot sector, or its copy at the end of the volume if the first is damaged. `None` where only `$MFT` is at hand.
+    pub const fn boot_sector(&self) -> Option<&BootSector> {
+        if self.table.is_some() { None } else { Some(&self.boot) }
     }
 
     /// Opens any attribute of an entry by its type code ([`attribute_type`]) and name, compressed ones as their content.
@@ -146,6 +151,14 @@ impl FileSystem for NtfsVolume {
         Ok(Arc::new(self.open_attribute(entry, attribute_type::DATA, stream)?))
     }
 
+    fn folder_modified(&self, folder: FileReference) -> Option<Timestamp> {
+        self.directory_modified(folder)
+    }
+
+    fn has_content(&self, entry: &FileEntry, stream: &str) -> bool {
+        self.is_at_hand(entry, stream)
+    }
+
     fn allocated_ranges(&self, entry: &FileEntry, stream: &str) -> Option<Vec<(u64, u64)>> {
         if stream.is_empty() && entry.reparse_tag == Some(wof::REPARSE_TAG) {
             return None;
@@ -195,6 +208,10 @@ impl FileSystem for NtfsVolume {
         issue: &mut dyn FnMut(FileSystemIssue),
     ) -> io::Result<Vec<FileEntry>> {
         self.read_directory(directory, issue)
+    }
+
+    fn registers(&self, issue: &mut dyn FnMut(FileSystemIssue)) -> Registers {
+        self.read_registers(issue)
     }
 
     fn index_slack(&self, give: &mut dyn FnMut(SlackName), issue: &mut dyn FnMut(FileSystemIssue)) {

@@ -74,13 +74,14 @@ impl NtfsVolume {
             upcase: OnceLock::new(),
             owners: OnceLock::new(),
             bitmap: OnceLock::new(),
+            table: None,
         };
         volume.read_volume_record();
         Ok(volume)
     }
 
     /// Version, state, label and object id, from `$Volume`.
-    fn read_volume_record(&mut self) {
+    pub(super) fn read_volume_record(&mut self) {
         let mut buf = self.record_buffer();
         let record = match self.record(VOLUME, &mut buf) {
             Ok(record) => record,

@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use super::NtfsVolume;
 use super::records::{Draft, next_sequence};
 use crate::formats::mft::Record;
-use crate::model::FileReference;
+use crate::model::{FileReference, Timestamp};
 
 /// The root directory's record.
 pub(super) const ROOT: u64 = 5;
@@ -29,6 +29,8 @@ struct Directory {
     sequence: u16,
     in_use: bool,
     is_directory: bool,
+    /// `$SI` modification time.
+    modified: Option<Timestamp>,
 }
 
 /// The full path of a directory.
@@ -121,6 +123,12 @@ impl NtfsVolume {
             "" => r"\".into(),
             path => path.into(),
         }
+    }
+
+    /// When the live directory that a name names was last written, by its `$SI`.
+    pub(super) fn directory_modified(&self, parent: FileReference) -> Option<Timestamp> {
+        let directory = self.fits(parent, false).then(|| self.directory(parent.record)).flatten()?;
+        directory.modified
     }
 
     /// The path of a parent directory as its child names it.
@@ -232,6 +240,7 @@ fn directory_of(draft: &Draft) -> Directory {
         sequence: draft.header.sequence,
         in_use: draft.header.in_use(),
         is_directory: draft.header.is_directory(),
+        modified: draft.entry.standard_information.and_then(|information| information.times.modified),
     }
 }
 

@@ -180,7 +180,12 @@ impl NtfsVolume {
             (attribute_type::REPARSE_POINT, body) => {
                 let value = match body {
                     Body::Resident { value, .. } => value.to_vec(),
-                    Body::NonResident(part) => self.whole_value(number, &part, MAX_REPARSE, attribute, issue),
+                    Body::NonResident(part) => {
+                        let Some(value) = self.whole_value(number, &part, MAX_REPARSE, attribute, issue) else {
+                            return Ok(());
+                        };
+                        value
+                    }
                 };
                 let point = ReparsePoint::parse(&value, attribute.offset)?;
                 draft.entry.reparse_tag = Some(point.tag);
@@ -190,7 +195,10 @@ impl NtfsVolume {
                 let (value, offset) = match body {
                     Body::Resident { value, offset } => (value.to_vec(), offset),
                     Body::NonResident(part) => {
-                        (self.whole_value(number, &part, MAX_DESCRIPTOR, attribute, issue), attribute.offset)
+                        let Some(value) = self.whole_value(number, &part, MAX_DESCRIPTOR, attribute, issue) else {
+                            return Ok(());
+                        };
+                        (value, attribute.offset)
                     }
                 };
                 draft.entry.owner = SecurityDescriptor::parse(&value, offset)?.owner;
@@ -213,7 +221,7 @@ impl NtfsVolume {
         let (mut end, mut outside) = (part.lowest_vcn, None);
         let deleted = draft.entry.deleted;
         let mut runs = Vec::new();
-        let clusters = self.boot.size().checked_div(self.cluster_size()).unwrap_or(0);
+        let clusters = self.clusters().unwrap_or(u64::MAX);
         let result = part.each_run(&mut |run| {
             end = run.vcn.saturating_add(run.clusters);
             let lcn = run.lcn.map(|lcn| lcn.saturating_add(run.clusters));
@@ -234,7 +242,8 @@ impl NtfsVolume {
         stream.covered.push((part.lowest_vcn, end));
         stream.runs.append(&mut runs);
         if part.lowest_vcn == 0 && stream.clusters.is_none() {
-            stream.clusters = Some(part.allocated.div_ceil(self.cluster_size().max(1)));
+            let clusters = part.allocated.div_ceil(self.cluster_size().max(1));
+            stream.clusters = Some(if self.cluster_size() == 0 { end } else { clusters });
             let name = std::mem::take(&mut stream.facts.name);
             stream.facts = StreamFacts {
                 name,
@@ -311,8 +320,9 @@ impl NtfsVolume {
     fn attribute_list(&self, number: u64, list: &Attribute<'_>, issue: Issues<'_>) -> Vec<AttributeListEntry> {
         let (entries, fault) = match list.body {
             Body::Resident { value, offset } => mft::attribute_list(value, offset),
+            Body::NonResident(_) if self.is_table() => (self.extensions_by_base(number), None),
             Body::NonResident(part) => {
-                let value = self.whole_value(number, &part, MAX_LIST, list, issue);
+                let value = self.whole_value(number, &part, MAX_LIST, list, issue).unwrap_or_default();
                 let (entries, fault) = mft::attribute_list(&value, 0);
                 // The list lies in clusters of its own: its attribute is the place that can be named in `$MFT`.
                 let problem = fault.map(|fault| FormatError::Other {
@@ -329,7 +339,7 @@ impl NtfsVolume {
         entries
     }
 
-    /// The value of a small attribute that lies in clusters, as far as it can be read.
+    /// The value of a small attribute that lies in clusters, as far as it can be read. `None` if no cluster is at hand.
     fn whole_value(
         &self,
         number: u64,
@@ -337,12 +347,19 @@ impl NtfsVolume {
         limit: u64,
         attribute: &Attribute<'_>,
         issue: Issues<'_>,
-    ) -> Vec<u8> {
+    ) -> Option<Vec<u8>> {
+        if self.is_table() {
+            // It was not collected; that is no damage.
+            let problem = "it lies in clusters of the volume, of which only $MFT is at hand".into();
+            let error = FormatError::Other { what: "attribute", offset: attribute.offset, problem };
+            issue(FileSystemIssue { loss: Loss::None, ..issue_of(number, &error) });
+            return None;
+        }
         let (value, fault) = read_small(&self.source, self.cluster_size(), part, limit, attribute.offset);
         if let Some(fault) = fault {
             issue(issue_of(number, &fault));
         }
-        value
+        Some(value)
     }
 
     /// Reads the extension records that a list names, each once.
@@ -411,7 +428,7 @@ impl NtfsVolume {
     ) -> io::Result<AttributeReader> {
         let mut buf = self.record_buffer();
         let record = self.record(reference, &mut buf)?;
-        let mut parts = Parts { volume: self, type_code, name, found: Vec::new() };
+        let mut parts = Parts { volume: self, record: reference.record, type_code, name, found: Vec::new() };
         let list = parts.add(&record);
         if let Some(list) = list {
             let list = self.attribute_list(reference.record, &list, &mut |_| ());
@@ -422,13 +439,16 @@ impl NtfsVolume {
         parts.reader()
     }
 
-    /// The record of a reference, its sequence number checked.
+    /// The record of a reference, its sequence number checked: the record's own, or, for a record that was freed since and not
+    /// used again, the one that the file had.
     pub(super) fn record<'b>(&self, reference: FileReference, buf: &'b mut [u8]) -> io::Result<Record<'b>> {
         let number = reference.record;
         self.read_record(number, buf)?;
         let offset = number.saturating_mul(self.record_size());
         let record = Record::parse(buf, offset).map_err(|e| io::Error::new(io::ErrorKind::NotFound, e))?;
-        if reference.sequence != 0 && reference.sequence != record.header.sequence {
+        let header = &record.header;
+        let freed = !header.in_use() && next_sequence(reference.sequence) == header.sequence;
+        if reference.sequence != 0 && reference.sequence != header.sequence && !freed {
             let text = format!("record {number} is used by another file: {reference} is asked for");
             return Err(io::Error::new(io::ErrorKind::NotFound, text));
         }
@@ -559,6 +579,7 @@ impl Draft {
 /// The extents of one attribute, gathered from the records of a file.
 struct Parts<'v> {
     volume: &'v NtfsVolume,
+    record: u64,
     type_code: u32,
     name: &'v str,
     found: Vec<Part>,
@@ -632,6 +653,9 @@ impl Parts<'_> {
         }
         if let Some(value) = part.resident {
             return Ok(AttributeReader::resident(&value));
+        }
+        if self.volume.is_table() {
+            return self.volume.beside(self.record, &part.name);
         }
         let cluster_size = self.volume.cluster_size();
         let ends = part.runs.iter().map(|run| run.vcn.saturating_add(run.clusters));

@@ -80,6 +80,8 @@ impl NtfsVolume {
             live.insert(entry.key.into());
         };
         let used = match &index {
+            // Of a table only the root of an index is at hand; that its blocks are not is told once, at opening.
+            Some(index) if !deleted && self.is_table() => index.each(&mut keep, &mut |_| ()),
             Some(index) if !deleted => index.each(&mut keep, issue),
             _ => HashSet::new(),
         };

@@ -5,6 +5,7 @@ use std::sync::Mutex;
 
 use super::*;
 use crate::bytes::{Window, read_up_to};
+use crate::filesystem::Metafile;
 use crate::formats::mft::attribute_type as kind;
 use crate::formats::ntfs_crate::Witness;
 use crate::formats::ntfs_samples::{self as samples, Extent as Sample, Head, Random, index_entry, reference};
@@ -885,4 +886,153 @@ fn a_window_that_is_larger_than_the_evidence() {
     let (entries, issues) = walk(&volume);
     assert!(entries.iter().any(|e| e.names.iter().any(|n| n.namespace == Namespace::Dos)));
     assert!(issues.iter().any(|i| i.error.contains("records 48 to 63")), "{issues:?}");
+}
+
+/// `$MFT` of a volume as a collecting tool copies it.
+fn table_of(image: &Image) -> Vec<u8> {
+    let volume = image.open().unwrap();
+    content(&volume, 0, "").unwrap()
+}
+
+/// The records tell the same without their volume; what lies in clusters is not there, and says so.
+#[test]
+fn a_table_without_its_volume() {
+    let image = image();
+    let (there, _) = walk(&image.open().unwrap());
+    let table = NtfsVolume::open_table(Arc::new(table_of(&image)), Vec::new()).unwrap();
+    assert_eq!(table.issues(), []);
+    let (mut here, issues) = walk(&table);
+    assert_eq!(issues, []);
+    // Without the boot sector nobody knows how much of the first extent is all there is.
+    assert_eq!(paths(&here), paths(&there));
+    for (here, there) in here.iter_mut().zip(&there) {
+        assert_eq!(here, there);
+    }
+    let facts = table.facts();
+    assert_eq!((facts.kind.as_str(), facts.label.as_deref()), ("NTFS 3.1 ($MFT alone)", Some("Täst")));
+    // $UpCase: 128 KiB in 128 clusters.
+    assert_eq!((facts.cluster_size, facts.serial, facts.size), (Some(1024), None, None));
+    assert_eq!((facts.records, facts.formatted.map(|t| t.filetime())), (Some(64), Some(1)));
+    assert_eq!(content(&table, 31, "").unwrap(), b"hello");
+    assert_eq!(content(&table, 31, "zone.identifier").unwrap(), b"[ZoneTransfer]");
+    let frag = entry(&table, 32);
+    assert_eq!(table.open(&frag, "").err().map(|e| e.kind()), Some(ErrorKind::Unsupported));
+    assert!(!table.has_content(&frag, "") && table.has_content(&entry(&table, 31), ""));
+    assert!(table.boot_sector().is_none());
+}
+
+/// Names are found although the root's index lies in clusters.
+#[test]
+fn names_in_a_table() {
+    let image = image();
+    let (volume, table) = (image.open().unwrap(), NtfsVolume::open_table(Arc::new(table_of(&image)), vec![]).unwrap());
+    for path in [r"\", r"\hello.txt", "/HELLO.TXT", r"dir\IN.LOG", r"\DIR\inlog~1", "ÜBER.txt", r"\second link"] {
+        let found = table.lookup(path).map(|entry| entry.reference);
+        assert_eq!(
+            found.ok(),
+            Some(volume.lookup(path).ok().and_then(|e| e.reference).or(entry(&volume, 33).reference)),
+            "{path}"
+        );
+    }
+    let kind = |path: &str| table.lookup(path).map(|_| ()).map_err(|e| e.kind());
+    assert_eq!(kind(r"\nothing"), Err(ErrorKind::NotFound));
+    assert_eq!(kind(r"\hello.txt\x"), Err(ErrorKind::NotADirectory));
+    let listed = table.list(&entry(&table, 5)).unwrap();
+    let listed: Vec<_> = listed.iter().map(|e| e.reference.unwrap().record).collect();
+    // `second link` (33) is in no index of the sample volume.
+    assert_eq!(listed, [0, 10, 3, 30, 32, 31, 33, 60]);
+    assert_eq!(table.list(&entry(&table, 30)).unwrap().len(), 1, "one entry for a long and a DOS name");
+}
+
+/// The list of a file's extension records may lie in clusters; then the records themselves tell whose they are. Copies of NTFS's own
+/// files stand in for what lies in clusters.
+#[test]
+fn what_a_table_gets_from_elsewhere() {
+    let mut image = image();
+    let list = Sample {
+        type_code: kind::ATTRIBUTE_LIST,
+        allocated: 1024,
+        size: 96,
+        initialized: 96,
+        pairs: &[0x21, 1, 130, 0, 0],
+        ..Sample::default()
+    };
+    let first = Sample {
+        highest: 1,
+        allocated: 5 * 1024,
+        size: 4500,
+        initialized: 4500,
+        pairs: &[0x21, 1, 110, 0, 0x11, 1, 10, 0],
+        ..Sample::default()
+    };
+    image.set(32, 1, LIVE, &with(named(ROOT_REF, "Frag.bin"), &[samples::extent(list), samples::extent(first)]));
+    let secure = [samples::extent(Sample { name: "$SDS", allocated: 1024, size: 600, initialized: 600, ..first })];
+    image.set(9, 9, LIVE, &with(named(ROOT_REF, "$Secure"), &secure));
+    let bytes = table_of(&image);
+    let table = NtfsVolume::open_table(Arc::new(bytes.clone()), Vec::new()).unwrap();
+    let (entries, issues) = walk(&table);
+    assert_eq!(issues, [], "all extents are found");
+    assert!(entries.iter().all(|entry| ![34, 35].contains(&entry.reference.unwrap().record)));
+    assert_eq!(content(&table, 9, "$SDS").map_err(|e| e.kind()), Err(ErrorKind::Unsupported));
+    let beside: Vec<(Metafile, Arc<dyn ReadAt>)> =
+        vec![(Metafile::Security, Arc::new(vec![7u8; 600])), (Metafile::Boot, Arc::new(boot_sector()))];
+    let table = NtfsVolume::open_table(Arc::new(bytes), beside).unwrap();
+    assert_eq!(content(&table, 9, "$SDS").unwrap(), vec![7; 600]);
+    assert_eq!(table.facts().serial, Some(0x1122_3344_5566_7788));
+}
+
+/// Cut, torn, or no table at all.
+#[test]
+fn damaged_tables() {
+    let bytes = table_of(&image());
+    let open = |bytes: &[u8]| NtfsVolume::open_table(Arc::new(bytes.to_vec()), Vec::new());
+    let cut = open(&bytes[..40 * 1024 + 100]).unwrap();
+    assert_eq!((cut.facts().records, cut.issues().len()), (Some(40), 1));
+    assert_eq!(cut.lookup("hello.txt").unwrap().reference.unwrap().record, 31);
+    let mut torn = bytes.clone();
+    torn[..1024].fill(0);
+    torn[31 * 1024 + 510] ^= 1;
+    let torn = open(&torn).unwrap();
+    let (entries, issues) = walk(&torn);
+    assert!(entries.iter().any(|entry| entry.bad_fixup && entry.names[0].path == r"\hello.txt"));
+    assert_eq!(issues.len(), 2, "the torn record, and an extension record of $MFT without its base");
+    for none in [&bytes[..20], b"", &[0; 4096]] {
+        assert!(open(none).is_err());
+    }
+    // Any damage ends in bounded work.
+    let mut random = Random(7);
+    for _ in 0..200 {
+        let mut bytes = bytes.clone();
+        for _ in 0..20 {
+            let at = random.below(bytes.len());
+            bytes[at] = random.below(256) as u8;
+        }
+        if let Ok(table) = open(&bytes) {
+            walk(&table);
+            let _ = (table.lookup(r"\Dir\In.log"), table.list(&FileEntry::default()));
+        }
+    }
+}
+
+/// Journals name a deleted file as it was called when it lived: its record's sequence number has grown by one since.
+#[test]
+fn a_deleted_file_by_its_old_number() {
+    let mut image = image();
+    image.set(31, 2, 0, &with(named(ROOT_REF, "hello.txt"), &[samples::resident(kind::DATA, "", b"hello")]));
+    let volume = image.open().unwrap();
+    let found = |sequence| volume.entry(FileReference { record: 31, sequence }).map_err(|e| e.kind());
+    for sequence in [0, 1, 2] {
+        let entry = found(sequence).unwrap();
+        assert!(entry.deleted);
+        assert_eq!(entry.reference, Some(FileReference { record: 31, sequence: 2 }));
+    }
+    assert_eq!(found(3), Err(ErrorKind::NotFound));
+    assert_eq!(volume.lookup("hello.txt").unwrap_err().kind(), ErrorKind::NotFound);
+    let mut issues = Vec::new();
+    let listed = volume.read_directory(&entry(&volume, 5), &mut |issue| issues.push(issue)).unwrap();
+    assert_eq!((listed.len(), issues.len()), (4, 1), "the index still names it");
+    // In use again.
+    image.set(31, 2, LIVE, &named(ROOT_REF, "new"));
+    let volume = image.open().unwrap();
+    assert!(volume.entry(FileReference { record: 31, sequence: 1 }).is_err());
 }
