@@ -34,6 +34,8 @@ Examples:
   emotrace ls case.E01 'C:/Users'              a folder of the image
   emotrace cat case.E01 'C:/Users/a/x.exe:Zone.Identifier' > zone.txt
                                                one stream of one file
+  emotrace hive case.E01 C:/Users/a/NTUSER.DAT --at 0x1a2b8
+                                               the registry key or value that a row names, with its raw bytes
   emotrace extract case.E01 -o files           all artifact files, with a SHA-256 manifest
   emotrace emocheck case.E01                   EmoCheck's five scanners, offline
   emotrace rules list                          what is looked for
@@ -67,6 +69,8 @@ pub(crate) enum Command {
     Ls(Ls),
     /// Write one file, or one of its streams, to stdout, byte for byte
     Cat(Cat),
+    /// Look into one registry hive: a key, the cell that a row names, the raw bytes, or what its transaction logs changed
+    Hive(Hive),
     /// Copy files out of the evidence, byte for byte, with a SHA-256 manifest
     Extract(Extract),
     /// EmoCheck's five scanners on a dead disk; exit code 1 means infected, 0 not, 2 no answer
@@ -304,6 +308,46 @@ pub(crate) struct Cat {
     /// More segments of the image
     #[arg(long = "segment", value_name = "FILE")]
     pub(crate) segments: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Hive {
+    /// Image, folder, or a single hive
+    #[arg(value_name = "EVIDENCE")]
+    pub(crate) evidence: PathBuf,
+    /// Place of the hive, as for `cat`; left out for a single hive
+    #[arg(value_name = "PLACE")]
+    pub(crate) place: Option<String>,
+    /// The key to show, from the hive's root or as rows write it (HKEY_LOCAL_MACHINE\SOFTWARE\…); the default is the root
+    #[arg(long, short, value_name = "PATH")]
+    pub(crate) key: Option<String>,
+    /// Show this value of the key alone; the empty name is the default value
+    #[arg(long, value_name = "NAME", requires = "key")]
+    pub(crate) value: Option<String>,
+    /// Show the key or value, live or deleted, whose cell lies at this offset of the hive: `origin.offset` of a row, decimal
+    /// or 0x…
+    #[arg(long, value_name = "OFFSET", conflicts_with = "key", value_parser = parse_offset)]
+    pub(crate) at: Option<u64>,
+    /// Write raw bytes to stdout: the data of the one value that is meant, or else the key's cell
+    #[arg(long, conflicts_with = "changes")]
+    pub(crate) raw: bool,
+    /// List what the transaction logs changed: keys gained (+), lost (-), and changed (~)
+    #[arg(long, conflicts_with_all = ["key", "at"])]
+    pub(crate) changes: bool,
+    /// Show the hive as its file alone gives it, without its transaction logs
+    #[arg(long, conflicts_with = "changes")]
+    pub(crate) no_replay: bool,
+    /// More segments of the image
+    #[arg(long = "segment", value_name = "FILE")]
+    pub(crate) segments: Vec<PathBuf>,
+}
+
+fn parse_offset(text: &str) -> Result<u64, String> {
+    let parsed = match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
+        Some(hex) => u64::from_str_radix(hex, 16),
+        None => text.parse(),
+    };
+    parsed.map_err(|error| error.to_string())
 }
 
 #[derive(Debug, Args)]

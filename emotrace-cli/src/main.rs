@@ -22,6 +22,7 @@ fn main() -> ExitCode {
         Command::Verify(options) => commands::verify::run(&options),
         Command::Ls(options) => commands::ls::run(&options),
         Command::Cat(options) => commands::cat::run(&options),
+        Command::Hive(options) => commands::hive::run(&options),
         Command::Extract(options) => commands::extract::run(&options),
         Command::Emocheck(options) => return commands::emocheck::run(&options),
         Command::Rules(options) => commands::rules::run(&options),

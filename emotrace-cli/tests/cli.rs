@@ -257,3 +257,37 @@ fn every_timesketch_row_can_be_imported() {
         assert!(row.as_object().unwrap().values().all(|v| v.as_str().is_none_or(|s| s.len() <= 32_766)));
     }
 }
+
+/// The steps of an examiner who wants to see what a row rests on.
+#[test]
+fn hive_shows_the_bytes_behind_a_row() {
+    let run = emotrace(&["timeline", path(&case()), "-a", "run_keys"]);
+    let rows = rows(&run);
+    let row = rows.iter().find(|row| row["values"]["key_path"].as_str().unwrap().starts_with("HKEY_USERS")).unwrap();
+    let (hive, offset) = (row["origin"]["path"].as_str().unwrap(), row["origin"]["offset"].to_string());
+    let shown = emotrace(&["hive", path(&case()), hive, "--at", &offset]);
+    assert!(shown.status.success(), "{}", stderr(&shown));
+    let text = stdout(&shown);
+    assert!(text.contains(row["values"]["key_path"].as_str().unwrap()), "{text}");
+    assert!(text.contains(row["values"]["data"].as_str().unwrap()), "{text}");
+    let raw = emotrace(&["hive", path(&case()), hive, "--at", &offset, "--raw"]);
+    let units: Vec<u8> = row["values"]["data"].as_str().unwrap().encode_utf16().flat_map(u16::to_le_bytes).collect();
+    assert!(raw.stdout.starts_with(&units), "{:?}", raw.stdout);
+    // By the row's own path, and by name.
+    let (key, name) = (row["values"]["key_path"].as_str().unwrap(), row["values"]["name"].as_str().unwrap());
+    let named = emotrace(&["hive", path(&case()), hive, "--key", key, "--value", name, "--raw"]);
+    assert_eq!(named.stdout, raw.stdout, "{}", stderr(&named));
+    assert_eq!(emotrace(&["hive", path(&case()), hive, "--at", "0x7"]).status.code(), Some(1));
+}
+
+/// The administrator's hive is dirty: the truth file says what only its log has.
+#[test]
+fn hive_lists_what_the_logs_changed() {
+    let changes = emotrace(&["hive", path(&case()), "C:/Users/admin/NTUSER.DAT", "--changes"]);
+    assert!(changes.status.success(), "{}", stderr(&changes));
+    let text = stdout(&changes);
+    assert!(text.contains("RunMRU") && text.contains("UserAssist"), "{text}");
+    assert!(text.lines().last().unwrap().ends_with("changed"), "{text}");
+    let summary = emotrace(&["timeline", path(&case()), "-a", "run_mru"]);
+    assert!(stderr(&summary).contains("registry hives not written to their end"), "{}", stderr(&summary));
+}

@@ -107,13 +107,22 @@ def logon_persistence():
         ('Userinit', SZ, 'C:\\Windows\\system32\\userinit.exe,')]
     tree.at(f'{NT}\\Winlogon').ts = INFECTED
     tree.at(f'{NT}\\Winlogon\\Notify\\evil').values = [('DllName', EXPAND_SZ, 'evilnotify.dll')]
+    tree.at('Microsoft\\Command Processor').values = [('AutoRun', SZ, 'C:\\Users\\Public\\auto.bat'), ('CompletionChar', DWORD, 9)]
     tree.at(f'{WINDOWS}\\Group Policy\\Scripts\\Startup\\0\\0').values = [('Script', SZ, 'start.bat'), ('Parameters', SZ, '/x')]
     software('logon_persistence', tree)
     tree = Key(ts=INSTALL)
     tree.at('Environment').values = [('TEMP', EXPAND_SZ, '%USERPROFILE%\\Temp'),
                                      ('UserInitMprLogonScript', SZ, 'C:\\Users\\Public\\logon.bat')]
     tree.at(f'Software\\{NT}\\Windows').values = [('Load', SZ, 'C:\\load.exe'), ('Device', SZ, 'printer')]
+    tree.at('Control Panel\\Desktop').values = [('SCRNSAVE.EXE', SZ, 'C:\\Users\\Public\\evil.scr'), ('Wallpaper', SZ, '')]
     user('logon_persistence', tree)
+    tree = Key(ts=INSTALL)
+    control = tree.at('ControlSet001\\Control')
+    control.at('SafeBoot').values = [('AlternateShell', SZ, 'cmd.exe')]
+    control.at('Terminal Server\\WinStations\\RDP-Tcp').values = [('InitialProgram', SZ, 'C:\\evil.exe'), ('PortNumber', DWORD, 3389)]
+    control.at('Terminal Server\\Wds\\rdpwd').values = [('StartupPrograms', SZ, 'rdpclip,evil')]
+    control.at('Terminal Server\\WinStations\\RDP-Tcp').ts = INFECTED
+    system('logon_persistence', tree)
 
 
 def injected_dlls():
@@ -195,6 +204,14 @@ def shell_extensions():
     tree.at(f'{WINDOWS}\\Explorer\\ShellExecuteHooks').values = [('{c}', SZ, 'URL Exec Hook')]
     tree.at(f'{WINDOWS}\\Explorer\\Browser Helper Objects\\{{b}}')
     tree.at('Classes\\CLSID\\{a}\\InprocServer32').values = [('', SZ, 'C:\\evil.dll')]
+    overlay = tree.at(f'{WINDOWS}\\Explorer\\ShellIconOverlayIdentifiers\\   Sync')
+    overlay.values, overlay.ts = [('', SZ, '{a}')], INFECTED
+    tree.at('Classes\\*\\shellex\\ContextMenuHandlers\\Evil').values = [('', SZ, '{a}')]
+    tree.at('Classes\\*\\shellex\\ContextMenuHandlers\\{d}').values = [('', SZ, 'Start menu pin')]
+    tree.at('Classes\\Directory\\Background\\shellex\\ContextMenuHandlers\\New').values = [('', SZ, '{e}')]
+    tree.at('Classes\\lnkfile\\shellex\\IconHandler').values = [('', SZ, '{f}')]
+    provider = tree.at(f'{WINDOWS}\\Authentication\\Credential Providers\\{{a}}')
+    provider.values = [('', SZ, 'EvilProvider')]
     tree.at(NT)
     software('shell_extensions', tree)
     tree = Key(ts=INSTALL)
@@ -227,7 +244,7 @@ def usb_devices():
                    ('ContainerID', SZ, '{b3de1805-dd31-527c-b2e7-845dd3712470}')]
     for number, minute in (('0064', 1), ('0065', 1), ('0066', 2), ('0067', 3)):
         disk.at(f'{properties}\\{number}').values = [('', FILETIME_PROPERTY, stamp(f'2020-08-26T05:0{minute}:00.5Z'))]
-    disk.at('Device Parameters')
+    disk.at('Device Parameters\\Partmgr').values = [('DiskId', SZ, '{5c3108be-31c0-11e8-9b10-806e6f6e6963}')]
     seven = tree.at('ControlSet001\\Enum\\USB\\VID_0781&PID_5530\\7&1234&0&2')
     seven.values = [('DeviceDesc', SZ, '@usbstor.inf,%genericbulkonly.devicedesc%;USB Mass Storage Device')]
     seven.at(f'{properties}\\00000065\\00000000').values = [('Type', DWORD, 16), ('Data', BINARY, stamp('2020-08-26T05:04:00Z'))]
@@ -311,6 +328,18 @@ def proxy_settings():
     user('proxy_settings', tree)
 
 
+def wmi_pointers():
+    tree = Key(ts=INSTALL)
+    cimom = tree.at('Microsoft\\WBEM\\CIMOM')
+    cimom.values = [('Autorecover MOFs', MULTI_SZ, ['%windir%\\system32\\wbem\\cimwin32.mof', 'C:\\Users\\Public\\evil.mof']),
+                    ('Autorecover MOFs timestamp', SZ, str(filetime('2020-08-26T05:20:00Z'))),
+                    ('Repository Directory', EXPAND_SZ, '%systemroot%\\system32\\wbem\\Repository'), ('Logging', SZ, '1')]
+    cimom.ts = INFECTED
+    tree.at('Microsoft\\WBEM\\ESS\\//./root/CIMV2\\Win32ClockProvider').ts = INFECTED
+    tree.at(NT), tree.at(WINDOWS)
+    software('wmi_pointers', tree)
+
+
 def recording_state():
     tree = Key(ts=INSTALL)
     channels = tree.at(f'{WINDOWS}\\WINEVT\\Channels')
@@ -330,6 +359,19 @@ def recording_state():
     control.at('WMI\\Autologger\\EventLog-System').values = [('Start', DWORD, 1)]
     tree.at('ControlSet001\\Services\\DPS').values = [('Start', DWORD, 4)]
     system('recording_state', tree)
+    tree = Key(ts=INSTALL)
+    tree.at('Policy\\Accounts'), tree.at('Policy\\PolEKList')
+    # As Windows 10 of 2015 has it: Logon/Logoff without its last, Detailed Tracking without its last.
+    counts = (5, 10, 14, 3, 5, 6, 6, 4, 4)
+    states = [0] * sum(counts)
+    states[0], states[5], states[6] = 1, 3, 1
+    states[5 + 10 + 14 + 3 + 5] = 1
+    states[-1] = 2
+    end = 12 + 2 * len(states)
+    policy = struct.pack('<III', 0x100, 9, end) + struct.pack(f'<{len(states)}H', *states) + struct.pack('<9H', *counts)
+    tree.at('Policy\\PolAdtEv').values = [('', 0, policy)]
+    tree.at('Policy\\PolAdtEv').ts = INFECTED
+    save('recording_state', 'security', tree, '\\SystemRoot\\System32\\Config\\SECURITY')
 
 
 if __name__ == '__main__':
@@ -350,4 +392,5 @@ if __name__ == '__main__':
     shares()
     firewall_rules()
     proxy_settings()
+    wmi_pointers()
     recording_state()

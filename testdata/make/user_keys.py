@@ -183,6 +183,9 @@ def mount_points():
     put(tree, f'{base}\\{volume}', [], '2020-02-02T02:02:02Z')
     put(tree, f'{base}\\E', [('BaseClass', SZ, 'Drive')], OLD)
     tree.at(f'{base}\\CPC\\Volume')
+    put(tree, 'Network\\Z', [('RemotePath', SZ, '\\\\files\\books'), ('UserName', SZ, 'CORP\\admin'),
+                             ('ProviderName', SZ, 'Microsoft Windows Network')])
+    put(tree, f'{EXPLORER}\\Map Network Drive MRU', [('a', SZ, '\\\\old\\share'), ('b', SZ, '\\\\files\\books'), ('MRUList', SZ, 'ba')])
     user('mount_points', tree)
 
 

@@ -6,6 +6,7 @@ pub(crate) mod completions;
 pub(crate) mod emocheck;
 pub(crate) mod explain;
 pub(crate) mod extract;
+pub(crate) mod hive;
 pub(crate) mod info;
 pub(crate) mod judgement;
 pub(crate) mod ls;
@@ -19,7 +20,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use emotrace_core::export::escape::visible;
-use emotrace_core::model::{Loss, ParseIssue};
+use emotrace_core::model::{Coverage, Loss, ParseIssue};
 use emotrace_core::pipeline::{Address, Evidence, Extraction, Options, PathPattern, Selection, Vss};
 
 use crate::args::{Running, Selecting};
@@ -122,7 +123,23 @@ fn summary(evidence: &Evidence, extraction: &Extraction) -> String {
         (lost, Some(total)) => format!(", {lost} of {total} bytes of the image could not be read"),
     };
     let issues = extraction.issues().count();
-    format!("{} events, {issues} issues{image}", extraction.timeline.len())
+    let registry = registry(&extraction.coverage);
+    format!("{} events, {issues} issues{image}{registry}", extraction.timeline.len())
+}
+
+/// What the transaction logs of dirty hives gave.
+fn registry(coverage: &Coverage) -> String {
+    let (hives, dirty) = (coverage.hives.len(), coverage.hives.iter().filter(|hive| hive.dirty).count());
+    if dirty == 0 {
+        return String::new();
+    }
+    let replayed = coverage.hives.iter().filter_map(|hive| hive.replayed.as_ref());
+    let (entries, pages) = replayed.fold((0, 0), |(e, p), replayed| (e + replayed.entries, p + replayed.pages));
+    let events: u64 = coverage.artifacts.values().map(|artifact| artifact.from_logs).sum();
+    format!(
+        "; {dirty} of {hives} registry hives not written to their end: {entries} log entries with {pages} pages replayed, \
+         {events} events come from them"
+    )
 }
 
 /// Opens evidence and reads a place in it, as `ls` and `cat` take them.

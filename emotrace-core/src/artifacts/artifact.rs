@@ -53,6 +53,7 @@ pub enum Reads {
     /// Registry keys, known by their path in one kind of hive.
     RegKeys {
         /// `HIVE\path`, compared without case, where HIVE is the name of a [`regf::HiveKind`] (`NTUSER`, `SOFTWARE`, `SYSTEM` …).
+        /// `NTUSER` means `DEFAULT` too, the hive of the local system account.
         /// `*` stands for one component, `**` for any number, `CurrentControlSet` for each control set of the hive.
         keys: &'static [&'static str],
         /// Reads one key.
@@ -307,14 +308,28 @@ pub struct Out<'a> {
     user: Option<String>,
     also_in: Vec<u32>,
     events: u64,
+    from_logs: u64,
     issues: u64,
     rest_lost: bool,
+    switched_off: Vec<(&'static str, String)>,
 }
 
 impl<'a> Out<'a> {
     /// For the input at that place; `state` is the input's own.
     pub fn new(sink: &'a mut dyn Sink, artifact: &'static str, locator: Arc<Locator>, state: State) -> Self {
-        Self { sink, artifact, locator, state, user: None, also_in: Vec::new(), events: 0, issues: 0, rest_lost: false }
+        Self {
+            sink,
+            artifact,
+            locator,
+            state,
+            user: None,
+            also_in: Vec::new(),
+            events: 0,
+            from_logs: 0,
+            issues: 0,
+            rest_lost: false,
+            switched_off: Vec::new(),
+        }
     }
 
     /// The account that the input as a whole belongs to: records that name none themselves get it.
@@ -334,6 +349,11 @@ impl<'a> Out<'a> {
         self.artifact
     }
 
+    /// State of the input as a whole.
+    pub const fn state(&self) -> State {
+        self.state
+    }
+
     /// Goes on with a stream inside the input: what is given from here on comes from that place.
     pub fn enter(&mut self, locator: Arc<Locator>) {
         self.locator = locator;
@@ -342,6 +362,11 @@ impl<'a> Out<'a> {
     /// Events given so far.
     pub const fn events(&self) -> u64 {
         self.events
+    }
+
+    /// Of these, events of records that come from a registry transaction log.
+    pub const fn from_logs(&self) -> u64 {
+        self.from_logs
     }
 
     /// Issues given so far.
@@ -402,7 +427,23 @@ impl<'a> Out<'a> {
 
     fn emit(&mut self, event: Event) {
         self.events = self.events.saturating_add(1);
+        if event.state == State::LogReplayed {
+            self.from_logs = self.from_logs.saturating_add(1);
+        }
         self.sink.event(event);
+    }
+
+    /// Says that the machine was told not to record what an artifact reads, in words for coverage. What is deleted, or lies in
+    /// a shadow copy, says nothing of the machine as it is.
+    pub fn switched_off(&mut self, artifact: &'static str, words: String) {
+        if self.state == State::Live && self.locator.snapshot.is_none() {
+            self.switched_off.push((artifact, words));
+        }
+    }
+
+    /// What was switched off, so far as this parser said.
+    pub fn take_switched_off(&mut self) -> Vec<(&'static str, String)> {
+        std::mem::take(&mut self.switched_off)
     }
 
     /// True if an issue told already that everything from some offset on is lost.

@@ -39,7 +39,6 @@ It lives until somebody removes it; nothing in Windows ages it.",
     reads: Reads::RegKeys {
         keys: &[
             r"NTUSER\Software\Microsoft\Windows\CurrentVersion\Explorer",
-            r"DEFAULT\Software\Microsoft\Windows\CurrentVersion\Explorer",
             r"SOFTWARE\Microsoft\Windows\CurrentVersion\Explorer",
             r"SOFTWARE\WOW6432Node\Microsoft\Windows\CurrentVersion\Explorer",
         ],

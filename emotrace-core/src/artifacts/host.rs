@@ -8,8 +8,10 @@
 //! | last shutdown | `…\Control\Windows`, `ShutdownTime`, a FILETIME |
 //! | interfaces | `…\Services\Tcpip\Parameters\Interfaces\{…}`, names in `…\Control\Network\{4D36E972-…}` |
 //! | product, build, install time, owner | `SOFTWARE\Microsoft\Windows NT\CurrentVersion` |
+//! | scheduled tasks | `SOFTWARE\Microsoft\Windows NT\CurrentVersion\Schedule\TaskCache`, `Tree` and `Tasks` |
 //! | profiles | `SOFTWARE\Microsoft\Windows NT\CurrentVersion\ProfileList\<SID>` |
 //! | networks | `SOFTWARE\Microsoft\Windows NT\CurrentVersion\NetworkList\Profiles\{…}` |
+//! | domain or work group, SIDs of machine and domain | `SECURITY\Policy`, `PolPrDmN`, `PolAcDmS`, `PolPrDmS` |
 //! | local accounts | `SAM\SAM\Domains\Account\Users\<RID>`, `F` and `V` |
 //!
 //! Each fact is looked for on its own: a key that is missing or damaged costs that fact and no other.
@@ -64,13 +66,16 @@ pub fn read_host(hives: &[(HiveKind, &Hive)]) -> Host {
     for hive in of_kind(HiveKind::Software) {
         from_software(hive, &mut host);
     }
+    for hive in of_kind(HiveKind::Security) {
+        from_security(hive, &mut host);
+    }
     set_variables(&mut host);
     let mut users = BTreeMap::new();
     for hive in of_kind(HiveKind::Software) {
         profiles(hive, &host, &mut users);
     }
     for hive in of_kind(HiveKind::Sam) {
-        accounts(hive, &mut users);
+        accounts(hive, &mut host, &mut users);
     }
     for hive in of_kind(HiveKind::Software) {
         domain_names(hive, &mut users);
@@ -241,9 +246,34 @@ fn from_software(hive: &Hive, host: &mut Host) {
             host.variables.entry(variable.to_owned()).or_insert(path);
         }
     }
+    fill(&mut host.cached_tasks, || cached_tasks(hive));
     if host.networks.is_empty() {
         host.networks = networks(hive.find(&format!(r"{CURRENT_VERSION}\NetworkList\Profiles")));
     }
+}
+
+/// Tasks by the tree, and those that the tree no longer names by their own path.
+fn cached_tasks(hive: &Hive) -> Option<BTreeMap<String, String>> {
+    let cache = hive.find(&format!(r"{CURRENT_VERSION}\Schedule\TaskCache"))?;
+    let mut tasks = BTreeMap::new();
+    for key in cache.subkey("Tasks").iter().flat_map(Key::subkeys).flatten() {
+        if let Some(path) = text(Some(&key), "Path") {
+            tasks.insert(path.to_lowercase(), key.name());
+        }
+    }
+    // A tree of a hive has no circles, and every key in it is one step nearer to its end.
+    let mut folders: Vec<(String, Key<'_>)> =
+        cache.subkey("Tree").map(|tree| (String::new(), tree)).into_iter().collect();
+    while let Some((path, folder)) = folders.pop() {
+        for key in folder.subkeys().into_iter().flatten() {
+            let path = format!("{path}\\{}", key.name().to_lowercase());
+            if let Some(id) = text(Some(&key), "Id") {
+                tasks.insert(path.clone(), id);
+            }
+            folders.push((path, key));
+        }
+    }
+    Some(tasks)
 }
 
 fn drive_of(path: &str) -> Option<char> {
@@ -317,10 +347,27 @@ fn local_rid(sid: &str) -> Option<u32> {
     sid.strip_prefix("S-1-5-21-")?.rsplit_once('-')?.1.parse().ok()
 }
 
+/// The policy of the local security authority: to which domain the machine belongs.
+fn from_security(hive: &Hive, host: &mut Host) {
+    let data = |name: &str| hive.find(&format!(r"Policy\{name}"))?.value("")?.data().ok().map(|data| data.into_owned());
+    fill(&mut host.machine_sid, || machine_sid(&data("PolAcDmS")?));
+    fill(&mut host.domain_sid, || machine_sid(&data("PolPrDmS")?));
+    fill(&mut host.logon_domain, || counted_text(&data("PolPrDmN")?));
+}
+
+/// Length in bytes (0, u16), offset (4, u32), and the text there.
+fn counted_text(data: &[u8]) -> Option<String> {
+    let length = usize::from(u16::from_le_bytes(*data.first_chunk()?));
+    let start = usize::try_from(u32::from_le_bytes(*data.get(4..)?.first_chunk()?)).ok()?;
+    let text = from_utf16le(data.get(start..start.checked_add(length)?)?);
+    (!text.is_empty()).then_some(text)
+}
+
 /// The SAM's local accounts.
-fn accounts(hive: &Hive, users: &mut BTreeMap<String, User>) {
+fn accounts(hive: &Hive, host: &mut Host, users: &mut BTreeMap<String, User>) {
     let account = hive.find(r"SAM\Domains\Account");
     let machine = account.as_ref().and_then(|key| machine_sid(&key.value("V")?.data().ok()?));
+    fill(&mut host.machine_sid, || machine.clone());
     let keys = account.and_then(|key| key.subkey("Users"));
     for key in keys.iter().flat_map(Key::subkeys).flatten() {
         let name = key.name();
@@ -369,7 +416,7 @@ fn accounts(hive: &Hive, users: &mut BTreeMap<String, User>) {
     }
 }
 
-/// The SID `S-1-5-21-a-b-c` at the end of `V`.
+/// The SID `S-1-5-21-a-b-c` at the end of the bytes.
 fn machine_sid(v: &[u8]) -> Option<String> {
     let sid = v.get(v.len().checked_sub(24)?..)?;
     let (head, parts) = sid.split_at_checked(8)?;

@@ -8,8 +8,13 @@
 //! | `Environment` (user) | `UserInitMprLogonScript` |
 //! | `…\Group Policy\Scripts\<kind>\<policy>\<n>` and `…\Group Policy\State\<SID>\Scripts\…` | `Script`, `Parameters` |
 //! | `…\Policies\System` | `Shell` |
+//! | `…\Microsoft\Command Processor` | `AutoRun`: before every command prompt |
+//! | `Control Panel\Desktop` (user, and by policy) | `SCRNSAVE.EXE` |
+//! | `SYSTEM\…\Control\SafeBoot` | `AlternateShell` of the safe mode with command prompt |
+//! | `SYSTEM\…\Terminal Server\WinStations\*`, `…\Wds\rdpwd` | `InitialProgram`, `StartupPrograms` |
 //!
-//! Source: Microsoft, "Winlogon registry entries"; MITRE ATT&CK T1547.004, T1037.001, T1037.003.
+//! Source: Microsoft, "Winlogon registry entries", documentation of cmd; MITRE ATT&CK T1547.004, T1037.001, T1037.003,
+//! T1546.002.
 
 use super::artifact::{Artifact, ArtifactError, Completion, KeyInput, Out, Reads};
 use super::key_values::{AUTOSTART, Place, give_autostarts};
@@ -19,11 +24,14 @@ use crate::model::Host;
 pub(super) static ARTIFACT: Artifact = Artifact {
     name: "logon_persistence",
     doc: "Programs that are started by the logon itself: the shell and userinit of Winlogon, notification libraries, \
-the Load and Run values of a user, the logon script of a user's environment, and scripts that a group policy gave.\n\n\
-It proves that the program was set to start at logon. The time of a row is the last write of the KEY: it dates the \
+the Load and Run values of a user, the logon script of a user's environment, and scripts that a group policy gave; beside \
+them the first program of a remote desktop session or of safe mode, what runs before every command prompt (AutoRun), and \
+the screen saver.\n\n\
+It proves that the program was set to start then. The time of a row is the last write of the KEY: it dates the \
 last change of any of its values; the others were there before. Winlogon's key is also written by Windows itself.\n\n\
 It does not prove that the program ran or exists. Shell is explorer.exe and Userinit is \
-C:\\Windows\\system32\\userinit.exe with a comma on every machine; anything beside them was added. Notify libraries \
+C:\\Windows\\system32\\userinit.exe with a comma on every machine, rdpclip among the StartupPrograms, cmd.exe the \
+AlternateShell; anything beside them was added. Notify libraries \
 are loaded by Windows XP and Server 2003 only, GinaDLL before Vista.\n\n\
 It lives until somebody changes the value. A group policy writes its scripts anew when it is applied.",
     references: &[
@@ -52,9 +60,14 @@ const KEYS: &[&str] = &[
     r"NTUSER\Software\Microsoft\Windows\CurrentVersion\Group Policy\Scripts\*\*\*",
     r"NTUSER\Software\Policies\Microsoft\Windows\System\Scripts\*\*\*",
     r"NTUSER\Environment",
-    r"DEFAULT\Software\Microsoft\Windows NT\CurrentVersion\Winlogon",
-    r"DEFAULT\Software\Microsoft\Windows NT\CurrentVersion\Windows",
-    r"DEFAULT\Environment",
+    r"NTUSER\Control Panel\Desktop",
+    r"NTUSER\Software\Policies\Microsoft\Windows\Control Panel\Desktop",
+    r"NTUSER\Software\Microsoft\Command Processor",
+    r"SOFTWARE\Microsoft\Command Processor",
+    r"SOFTWARE\WOW6432Node\Microsoft\Command Processor",
+    r"SYSTEM\CurrentControlSet\Control\SafeBoot",
+    r"SYSTEM\CurrentControlSet\Control\Terminal Server\WinStations\*",
+    r"SYSTEM\CurrentControlSet\Control\Terminal Server\Wds\rdpwd",
 ];
 
 const WINLOGON: &[&str] = &[
@@ -81,6 +94,11 @@ static PLACES: &[Place] = &[
     Place { tail: r"Windows NT\CurrentVersion\Windows", values: &["Load", "Run"], mechanism: "Load and Run at logon" },
     Place { tail: r"Policies\System", values: &["Shell"], mechanism: "Shell by policy" },
     Place { tail: "Environment", values: &["UserInitMprLogonScript"], mechanism: "Logon script" },
+    Place { tail: r"Microsoft\Command Processor", values: &["AutoRun"], mechanism: "Command prompt" },
+    Place { tail: r"Control Panel\Desktop", values: &["SCRNSAVE.EXE"], mechanism: "Screen saver" },
+    Place { tail: r"Control\SafeBoot", values: &["AlternateShell"], mechanism: "Shell of safe mode" },
+    Place { tail: r"WinStations\*", values: &["InitialProgram"], mechanism: "Remote desktop session" },
+    Place { tail: r"Wds\rdpwd", values: &["StartupPrograms"], mechanism: "Remote desktop session" },
     Place { tail: r"Scripts\*\*\*", values: &["Script", "Parameters"], mechanism: "Group policy script" },
 ];
 

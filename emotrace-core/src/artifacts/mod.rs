@@ -69,6 +69,7 @@ mod typed_urls;
 mod usb_devices;
 mod user_assist;
 mod usn_journal;
+mod wmi_pointers;
 mod word_wheel_query;
 mod zone_identifier;
 
@@ -118,6 +119,7 @@ pub static ARTIFACTS: &[&Artifact] = &[
     &com_servers::ARTIFACT,
     &shell_extensions::ARTIFACT,
     &office_addins::ARTIFACT,
+    &wmi_pointers::ARTIFACT,
     &shadow_copies::ARTIFACT,
     &explorer_values::ARTIFACT,
     &pe_files::ARTIFACT,

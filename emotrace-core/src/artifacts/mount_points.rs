@@ -2,8 +2,11 @@
 //!
 //! Each subkey of `Explorer\MountPoints2` is one: `{…}` a volume by its identifier (as in `MountedDevices`), `##server#share` a
 //! network share, a letter a drive. `shell\<verb>\command` in it is a command that autorun.inf of the volume gave.
+//! `Network\<letter>` is a drive that is connected to a share again at each logon (`RemotePath`, `UserName`);
+//! `Explorer\Map Network Drive MRU` are the shares that the user typed to connect one.
 
 use super::artifact::{Artifact, ArtifactError, Completion, KeyInput, Out, Reads, Record};
+use super::key_values::{KeyValues, ends_like, value_record};
 use crate::model::{Descriptor, Field, Host, Kind, Meaning, State};
 
 static MOUNT: Descriptor = Descriptor {
@@ -21,13 +24,31 @@ static MOUNT: Descriptor = Descriptor {
     ],
 };
 
+static MAPPED: Descriptor = Descriptor {
+    name: "windows:registry:mapped_drive",
+    doc: "The user connected a drive letter to a network share, or typed the share's name to do so, at the latest when the key \
+was last written.",
+    message: "[Drive {drive}: is ]{share}[ as {account}][ (typed, position {position})]",
+    data_type: None,
+    fields: &[
+        Field::new("key_path", Kind::Text, "Full path of the key"),
+        Field::new("name", Kind::Text, "Name of the value, for a typed share"),
+        Field::new("drive", Kind::Text, "Drive letter that is connected at each logon"),
+        Field::new("share", Kind::Text, r"\\server\share"),
+        Field::new("account", Kind::Text, "Account that is used for it, where another than the user's own"),
+        Field::new("provider", Kind::Text, "Network provider"),
+        Field::new("position", Kind::Number, "Place in the list of typed shares, 0 for the last one used"),
+    ],
+};
+
 /// See the module's text.
 pub(super) static ARTIFACT: Artifact = Artifact {
     name: "mount_points",
     doc: "MountPoints2 is what a user's Explorer remembers of volumes (disks, USB sticks, images) and network shares that it \
 showed.\n\n\
 It proves that the volume or share was connected while that user was logged on; the volume's identifier joins it with \
-MountedDevices and USBSTOR, and so a device with a user. The row's time is the last write of the entry's key: often the \
+MountedDevices and USBSTOR, and so a device with a user. Drives that are connected to a share at each logon, and the shares \
+that the user typed to connect one, have rows of their own. The row's time is the last write of the entry's key: often the \
 last connection, not always, because Windows also writes the key on other occasions.\n\n\
 It does not prove that a file was opened there. Shares that a program uses without the Explorer may be missing.\n\n\
 It lives until the user's profile is cleaned; nothing ages it.",
@@ -35,11 +56,13 @@ It lives until the user's profile is cleaned; nothing ages it.",
         "https://github.com/log2timeline/plaso/blob/main/plaso/parsers/winreg_plugins/mountpoints.py",
         "https://github.com/keydet89/RegRipper3.0/blob/master/plugins/mp2.pl",
     ],
-    emits: &[&MOUNT],
+    emits: &[&MOUNT, &MAPPED],
     reads: Reads::RegKeys {
         keys: &[
             r"NTUSER\Software\Microsoft\Windows\CurrentVersion\Explorer\MountPoints2\*",
             r"NTUSER\Software\Microsoft\Windows\CurrentVersion\Explorer\MountPoints2\CPC\Volume\*",
+            r"NTUSER\Software\Microsoft\Windows\CurrentVersion\Explorer\Map Network Drive MRU",
+            r"NTUSER\Network\*",
         ],
         parse,
     },
@@ -47,6 +70,14 @@ It lives until the user's profile is cleaned; nothing ages it.",
 
 fn parse(input: &KeyInput<'_>, _host: &Host, out: &mut Out<'_>) -> Result<Completion, ArtifactError> {
     let name = input.key.name();
+    if ends_like(&input.path, r"Explorer\Map Network Drive MRU").is_some() {
+        give_typed(input, out);
+        return Ok(Completion::Complete);
+    }
+    if ends_like(&input.path, r"MountPoints2\*").is_none() && ends_like(&input.path, r"CPC\Volume\*").is_none() {
+        give_mapped(input, out);
+        return Ok(Completion::Complete);
+    }
     // CPC is no mount point but holds what the Explorer cached of volumes, which the second pattern reads.
     if name.eq_ignore_ascii_case("CPC") {
         return Ok(Completion::Complete);
@@ -82,6 +113,37 @@ fn parse(input: &KeyInput<'_>, _host: &Host, out: &mut Out<'_>) -> Result<Comple
     Ok(Completion::Complete)
 }
 
+/// A drive that is connected at each logon.
+fn give_mapped(input: &KeyInput<'_>, out: &mut Out<'_>) {
+    let values = KeyValues::read(&input.key, out);
+    let Some(share) = values.text("RemotePath") else { return };
+    out.give(
+        values
+            .record(&MAPPED, input)
+            .set("drive", input.key.name())
+            .set("share", share)
+            .set_some("account", values.text("UserName"))
+            .set_some("provider", values.text("ProviderName")),
+    );
+}
+
+/// Shares that the user typed; `MRUList` has the names of the values, the last one used first.
+fn give_typed(input: &KeyInput<'_>, out: &mut Out<'_>) {
+    let values = KeyValues::read(&input.key, out);
+    let order = values.text("MRUList").unwrap_or_default();
+    for value in values.iter().filter(|value| !value.name().eq_ignore_ascii_case("MRUList")) {
+        let Some(share) = value.text() else { continue };
+        let name = value.name();
+        let position = order.chars().position(|letter| name.eq_ignore_ascii_case(&letter.to_string()));
+        out.give(
+            value_record(&MAPPED, input, value)
+                .set("name", name)
+                .set("share", share)
+                .set_some("position", position.map(|n| n as u64)),
+        );
+    }
+}
+
 /// `verb: command` of each verb.
 fn commands(input: &KeyInput<'_>) -> Vec<String> {
     let verbs = input.key.subkey("shell").map(|shell| shell.subkeys()).unwrap_or_default();
@@ -107,6 +169,15 @@ mod tests {
         let found = read(&ARTIFACT, NTUSER, &format!(r"{KEY}\{{11111111-2222-3333-4444-555555555555}}"));
         assert_eq!(found.events[0].values.get("commands").unwrap().to_string(), r"AutoRun: E:\start.exe");
         assert!(read(&ARTIFACT, NTUSER, &format!(r"{KEY}\CPC")).events.is_empty());
+    }
+
+    #[test]
+    fn drives_of_shares() {
+        let found = read(&ARTIFACT, NTUSER, r"Network\Z");
+        assert_eq!(found.events[0].message(), r"Drive Z: is \\files\books as CORP\admin");
+        let list = r"Software\Microsoft\Windows\CurrentVersion\Explorer\Map Network Drive MRU";
+        let messages: Vec<_> = read(&ARTIFACT, NTUSER, list).events.iter().map(|event| event.message()).collect();
+        assert_eq!(messages, [r"\\old\share (typed, position 1)", r"\\files\books (typed, position 0)"]);
     }
 
     #[test]

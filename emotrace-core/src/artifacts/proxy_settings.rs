@@ -67,8 +67,6 @@ const KEYS: &[&str] = &[
     r"NTUSER\Software\Microsoft\Windows\CurrentVersion\Internet Settings\Connections",
     r"NTUSER\Software\Microsoft\Windows\CurrentVersion\Internet Settings\ZoneMap\**",
     r"NTUSER\Software\Policies\Microsoft\Windows\CurrentVersion\Internet Settings",
-    r"DEFAULT\Software\Microsoft\Windows\CurrentVersion\Internet Settings",
-    r"DEFAULT\Software\Microsoft\Windows\CurrentVersion\Internet Settings\Connections",
     r"SOFTWARE\Microsoft\Windows\CurrentVersion\Internet Settings",
     r"SOFTWARE\Microsoft\Windows\CurrentVersion\Internet Settings\Connections",
     r"SOFTWARE\Microsoft\Windows\CurrentVersion\Internet Settings\ZoneMap\**",

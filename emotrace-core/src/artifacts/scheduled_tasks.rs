@@ -16,7 +16,7 @@
 use super::{Artifact, ArtifactError, Completion, FileInput, Out, Reads, Record};
 use crate::formats::job::{self, Job};
 use crate::formats::xml::{self, Element};
-use crate::model::{Descriptor, Field, Host, Kind, Loss, Meaning, Timestamp, Value};
+use crate::model::{Descriptor, Field, Host, Kind, Loss, Meaning, State, Timestamp, Value};
 
 /// Scheduled tasks.
 pub(super) static ARTIFACT: Artifact = Artifact {
@@ -82,6 +82,14 @@ static DEFINITION: Descriptor = Descriptor {
         ENABLED,
         HIDDEN,
         Field::new("security_descriptor", Kind::Text, "security descriptor of the task in SDDL"),
+        Field::new(
+            "in_cache",
+            Kind::Bool,
+            "the registry's task cache knows a task of this path; without that, the scheduler does not run it and no tool shows \
+             it. Absent where the evidence holds no task cache, and for files that do not lie below System32\\Tasks of the live \
+             volume",
+        ),
+        Field::new("id", Kind::Text, "identifier of the task in the task cache"),
     ],
 };
 
@@ -151,7 +159,7 @@ fn parse(input: &FileInput<'_>, host: &Host, out: &mut Out<'_>) -> Result<Comple
     }
     let (root, error) = xml::read(&xml::decode(&data));
     let Some(root) = root.filter(|root| root.name == "Task") else { return Ok(Completion::NotThisFormat) };
-    definition(&root, &task, host, out);
+    definition(&root, &task, cached(input, &task, host, out), host, out);
     Ok(match error {
         Some(error) => {
             out.issue(None, Loss::Rest, &error);
@@ -159,6 +167,15 @@ fn parse(input: &FileInput<'_>, host: &Host, out: &mut Out<'_>) -> Result<Comple
         }
         None => Completion::Complete,
     })
+}
+
+/// Whether the registry's task cache knows a task of that path, with its identifier.
+fn cached<'h>(input: &FileInput<'_>, task: &str, host: &'h Host, out: &Out<'_>) -> Option<Option<&'h String>> {
+    let path = input.locator.path.split_once(':').map_or(input.locator.path.as_str(), |(_, rest)| rest);
+    let folder = r"\Windows\System32\Tasks\";
+    let own = path.get(..folder.len()).is_some_and(|head| head.eq_ignore_ascii_case(folder));
+    let live = out.state() == State::Live && input.locator.snapshot.is_none();
+    Some(host.cached_tasks.as_ref().filter(|_| own && live)?.get(&task.to_lowercase()))
 }
 
 /// The part of a path behind the folder of tasks, with a `\` in front as the scheduler writes it.
@@ -209,7 +226,7 @@ fn legacy(job: &Job, task: &str) -> Record {
         .user(some(&job.author))
 }
 
-fn definition(root: &Element, task: &str, host: &Host, out: &mut Out<'_>) {
+fn definition(root: &Element, task: &str, cached: Option<Option<&String>>, host: &Host, out: &mut Out<'_>) {
     let nothing = Element::default();
     let part = |name: &str| root.child(name).unwrap_or(&nothing);
     let (registration, settings, actions) = (part("RegistrationInfo"), part("Settings"), part("Actions"));
@@ -253,7 +270,9 @@ fn definition(root: &Element, task: &str, host: &Host, out: &mut Out<'_>) {
             .set_some("run_level", principal.text_of("RunLevel"))
             .set_some("enabled", settings.text_of("Enabled").and_then(boolean))
             .set_some("hidden", settings.text_of("Hidden").and_then(boolean))
-            .set_some("security_descriptor", registration.text_of("SecurityDescriptor")),
+            .set_some("security_descriptor", registration.text_of("SecurityDescriptor"))
+            .set_some("in_cache", cached.map(|id| id.is_some()))
+            .set_some("id", cached.flatten().cloned()),
     );
     for (trigger, text) in triggers {
         let boundary = |name| trigger.text_of(name).and_then(instant);

@@ -1,9 +1,12 @@
-//! Extensions that Explorer loads, and commands that a user's own classes give to kinds of files and protocols.
+//! Extensions that Explorer and the logon screen load, and commands that a user's own classes give to kinds of files and protocols.
 //!
 //! | key | values |
 //! |---|---|
 //! | `…\CurrentVersion\ShellServiceObjectDelayLoad`, `…\Explorer\SharedTaskScheduler`, `…\Explorer\ShellExecuteHooks` | a class in name or data |
 //! | `…\Explorer\ShellServiceObjects\{…}`, `…\Explorer\Browser Helper Objects\{…}` | a class in the key's name |
+//! | `…\Explorer\ShellIconOverlayIdentifiers\<name>`, `Classes\<class>\shellex\…Handlers\<name>`, `…Handler` | a class in the default value, else in the key's name |
+//! | `…\Shell Extensions\Approved` (user) | a class in the value's name |
+//! | `…\Authentication\Credential Providers\{…}`, `…\Credential Provider Filters\{…}`, `…\PLAP Providers\{…}` | a class in the key's name |
 //! | `UsrClass.dat`: `<class>\shell\<verb>\command` | default value, `DelegateExecute` |
 //!
 //! The library of a class stands in `CLSID\{…}\InprocServer32` of the machine's or the user's classes; where the same
@@ -18,14 +21,15 @@ use crate::model::{Descriptor, Field, Host, Kind};
 
 static EXTENSION: Descriptor = Descriptor {
     name: "windows:registry:shell_extension",
-    doc: "Explorer or Internet Explorer loads a class; set at the latest when the key was last written.",
-    message: "{mechanism} {class}[ ({title})][: {library}]",
+    doc: "Explorer, the logon screen or Internet Explorer loads a class; set at the latest when the key was last written.",
+    message: "{mechanism} {class}[ ({title})][ of {subject}][: {library}]",
     data_type: None,
     fields: &[
         Field::new("key_path", Kind::Text, "Full path of the key"),
         Field::new("mechanism", Kind::Text, "What loads it"),
         Field::new("class", Kind::Text, "Identifier of the class"),
         Field::new("title", Kind::Text, "Its title"),
+        Field::new("subject", Kind::Text, "The class of files or folders that it is for"),
         Field::new("library", Kind::Text, "Its library, where the same hive names it"),
     ],
 };
@@ -34,7 +38,8 @@ static EXTENSION: Descriptor = Descriptor {
 pub(super) static ARTIFACT: Artifact = Artifact {
     name: "shell_extensions",
     doc: "Extensions of Explorer are classes that it loads at logon or when files are opened: delayed service \
-objects, shared tasks, execute hooks, and browser helper objects of Internet Explorer. Beside them stand the commands \
+objects, shared tasks, execute hooks, icon overlays, handlers of menus, property sheets and copying, and browser helper \
+objects of Internet Explorer; credential providers are loaded by the logon screen. Beside them stand the commands \
 that a user's own classes give to a kind of file or a protocol, which Explorer runs when the user opens one.\n\n\
 It proves that the extension or command was set. The time of a row is the last write of the KEY: it dates the last \
 change of any of its values.\n\n\
@@ -65,6 +70,21 @@ const KEYS: &[&str] = &[
     r"NTUSER\Software\Microsoft\Windows\CurrentVersion\ShellServiceObjectDelayLoad",
     r"NTUSER\Software\Microsoft\Windows\CurrentVersion\Explorer\ShellServiceObjects\*",
     r"NTUSER\Software\Microsoft\Windows\CurrentVersion\Explorer\Browser Helper Objects\*",
+    r"SOFTWARE\Microsoft\Windows\CurrentVersion\Explorer\ShellIconOverlayIdentifiers\*",
+    r"SOFTWARE\WOW6432Node\Microsoft\Windows\CurrentVersion\Explorer\ShellIconOverlayIdentifiers\*",
+    r"NTUSER\Software\Microsoft\Windows\CurrentVersion\Explorer\ShellIconOverlayIdentifiers\*",
+    r"NTUSER\Software\Microsoft\Windows\CurrentVersion\Shell Extensions\Approved",
+    r"SOFTWARE\Microsoft\Windows\CurrentVersion\Authentication\Credential Providers\*",
+    r"SOFTWARE\Microsoft\Windows\CurrentVersion\Authentication\Credential Provider Filters\*",
+    r"SOFTWARE\Microsoft\Windows\CurrentVersion\Authentication\PLAP Providers\*",
+    r"SOFTWARE\Classes\*\shellex\*Handler",
+    r"SOFTWARE\Classes\*\shellex\*Handlers\*",
+    r"SOFTWARE\Classes\Directory\Background\shellex\*Handlers\*",
+    r"USRCLASS\*\shellex\*Handler",
+    r"USRCLASS\*\shellex\*Handlers\*",
+    r"USRCLASS\Directory\Background\shellex\*Handlers\*",
+    r"NTUSER\Software\Classes\*\shellex\*Handler",
+    r"NTUSER\Software\Classes\*\shellex\*Handlers\*",
     r"USRCLASS\*\shell\*\command",
     r"NTUSER\Software\Classes\*\shell\*\command",
 ];
@@ -77,10 +97,14 @@ const IN_VALUES: &[(&str, &str, bool)] = &[
     (r"ShellServiceObjectDelayLoad", "Delayed service object", false),
     (r"Explorer\SharedTaskScheduler", "Shared task", true),
     (r"Explorer\ShellExecuteHooks", "Execute hook", true),
+    (r"Shell Extensions\Approved", "Approved extension", true),
 ];
 const IN_KEYS: &[(&str, &str)] = &[
     (r"Explorer\ShellServiceObjects\*", "Service object"),
     (r"Explorer\Browser Helper Objects\*", "Browser helper object"),
+    (r"Authentication\Credential Providers\*", "Credential provider"),
+    (r"Authentication\Credential Provider Filters\*", "Credential provider filter"),
+    (r"Authentication\PLAP Providers\*", "Provider before logon"),
 ];
 
 fn parse(input: &KeyInput<'_>, host: &Host, out: &mut Out<'_>) -> Result<Completion, ArtifactError> {
@@ -110,7 +134,35 @@ fn parse(input: &KeyInput<'_>, host: &Host, out: &mut Out<'_>) -> Result<Complet
                 .set_some("title", values.text("")),
         );
     }
+    give_handler(&values, input, out);
     Ok(Completion::Complete)
+}
+
+/// A key whose default value is the class, or whose own name is it where the value is none.
+fn give_handler(values: &KeyValues<'_>, input: &KeyInput<'_>, out: &mut Out<'_>) {
+    let parts: Vec<&str> = input.path.rsplitn(5, '\\').collect();
+    let (mechanism, subject) = match parts.as_slice() {
+        [_, overlays, ..] if overlays.eq_ignore_ascii_case("ShellIconOverlayIdentifiers") => ("Icon overlay", None),
+        [_, kind, shellex, class, ..] if shellex.eq_ignore_ascii_case("shellex") => (*kind, Some(*class)),
+        [kind, shellex, class, ..] if shellex.eq_ignore_ascii_case("shellex") => (*kind, Some(*class)),
+        _ => return,
+    };
+    let (name, named) = (input.key.name(), values.text("").filter(|text| text.starts_with('{')));
+    let Some((class, title)) = named.map(|class| (class, Some(name.trim().to_owned()))).or_else(|| {
+        let name = input.key.name();
+        name.starts_with('{').then_some((name, None))
+    }) else {
+        return;
+    };
+    out.give(
+        values
+            .record(&EXTENSION, input)
+            .set("mechanism", mechanism)
+            .set_some("library", library(&input.key, &class))
+            .set_some("title", title.filter(|title| !title.is_empty() && title != mechanism))
+            .set_some("subject", subject)
+            .set("class", class),
+    );
 }
 
 /// Most levels between these keys and the hive's root.

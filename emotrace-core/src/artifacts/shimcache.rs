@@ -27,7 +27,12 @@ static FILE: Descriptor = Descriptor {
         Field::new("executed", Kind::Bool, "The file was run as a process; only Vista to 7 and their servers say so"),
         Field::new("insert_flags", Kind::Number, "Flags of the entry as stored (Vista to 8.1)"),
         Field::new("size", Kind::Number, "Size of the file in bytes (XP and 2003)"),
-        Field::new("package", Kind::Text, "Package of a packaged app (8.0 and 8.1)"),
+        Field::new(
+            "package",
+            Kind::Text,
+            "Package of a packaged app: as stored (8.0 and 8.1), or its full name put together from an entry that has a package \
+in place of a path (10 and 11)",
+        ),
         Field::new("key_written", Kind::Time, "Last write of the key: the cache is written when Windows shuts down"),
         Field::new("entry_offset", Kind::Number, "Offset of the entry in the value"),
     ],
@@ -97,7 +102,7 @@ fn parse(input: &KeyInput<'_>, host: &Host, out: &mut Out<'_>) -> Result<Complet
             .set_some("executed", executed(entry))
             .set_some("insert_flags", entry.insert_flags.map(u64::from))
             .set_some("size", entry.size)
-            .set_some("package", entry.package.clone())
+            .set_some("package", entry.package.clone().or_else(|| package(&entry.path)))
             .set_some("key_written", input.key.last_write())
             .set("entry_offset", entry.offset)
             .time(Meaning::MODIFIED, entry.modified)
@@ -109,6 +114,28 @@ fn parse(input: &KeyInput<'_>, host: &Host, out: &mut Out<'_>) -> Result<Complet
         out.give(record);
     }
     Ok(Completion::Complete)
+}
+
+/// The full name of a package, of an entry that has no path but, with tabs between: flags, version, version of Windows,
+/// processor, name, identifier of the publisher, and the resource, if it is one.
+fn package(stored: &str) -> Option<String> {
+    let mut parts = stored.trim_end_matches('\0').split('\t');
+    let (flags, version, _windows, processor) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+    let (name, publisher) = (parts.next()?, parts.next()?);
+    if flags.len() != 8 || version.len() != 16 || name.is_empty() {
+        return None;
+    }
+    let number = |at: usize| u16::from_str_radix(version.get(at..at.checked_add(4)?)?, 16).ok();
+    let version = [number(0)?, number(4)?, number(8)?, number(12)?].map(|n| n.to_string()).join(".");
+    let processor = match processor {
+        "8664" => "x64",
+        "014c" | "14c" => "x86",
+        "aa64" => "arm64",
+        "01c4" | "1c4" => "arm",
+        "ffff" | "0000" => "neutral",
+        other => other,
+    };
+    Some(format!("{name}_{version}_{processor}_{}_{publisher}", parts.next().unwrap_or_default()))
 }
 
 /// The path as an analyst writes it.
@@ -131,6 +158,18 @@ mod tests {
     use super::*;
     use crate::formats::regf::{Hive, HiveKind, HiveOptions};
     use crate::model::{Collect, Value};
+
+    /// The second is `Microsoft.Windows.Photos` 2018.18021.12420.0, as its folder below WindowsApps is called.
+    #[test]
+    fn packages_in_place_of_paths() {
+        assert_eq!(package(r"C:\Windows\x.exe"), None);
+        assert_eq!(
+            package("00000009\t07e2466530840000\t000a00003fab0000\t8664\tMicrosoft.Windows.Photos\t8wekyb3d8bbwe\t")
+                .as_deref(),
+            Some("Microsoft.Windows.Photos_2018.18021.12420.0_x64__8wekyb3d8bbwe")
+        );
+        assert_eq!(package("00000009\tzz\t\t\t\t"), None);
+    }
 
     fn read(set: &str, bytes: &[u8]) -> Collect {
         let hive = Hive::parse(bytes.to_vec(), &[], HiveOptions::default()).unwrap();

@@ -21,7 +21,7 @@ use super::key_values::KeyValues;
 use crate::bytes::fields::{u8_at, u32_at, u64_at};
 use crate::formats::regf::Key;
 use crate::formats::task_actions::{TaskAction, TaskActions};
-use crate::model::{Descriptor, Field, Host, Kind, Loss, Meaning, Timestamp};
+use crate::model::{Descriptor, Field, Host, Kind, Loss, Meaning, State, Timestamp};
 
 static TASK: Descriptor = Descriptor {
     name: "windows:registry:task_cache_task",
@@ -58,6 +58,7 @@ static TASK: Descriptor = Descriptor {
             Kind::Bool,
             "Its key in the tree has a security descriptor; without one, no tool shows it",
         ),
+        HAS_FILE,
         Field::new(
             "start_boundary",
             Kind::Text,
@@ -71,6 +72,13 @@ static TASK: Descriptor = Descriptor {
         Field::new("triggers", Kind::Bytes, "The triggers as stored"),
     ],
 };
+
+const HAS_FILE: Field = Field::new(
+    "has_file",
+    Kind::Bool,
+    "A file of that task lies below System32\\Tasks; without one, the task was hidden or removed by halves. Absent where \
+that folder can't be read, for deleted keys, and for hives that are not the live volume's own",
+);
 
 static TREE: Descriptor = Descriptor {
     name: "windows:registry:task_cache_tree",
@@ -92,6 +100,7 @@ static TREE: Descriptor = Descriptor {
             "The key has a security descriptor; without one, no tool shows the task",
         ),
         Field::new("in_tasks", Kind::Bool, "A key of that identifier is there"),
+        HAS_FILE,
     ],
 };
 
@@ -107,7 +116,7 @@ key_written the last write of the KEY, which any change of any of its values set
 It does not prove that the program of the task exists or did anything: the time of the last run is also set when the \
 start failed, see last_result. Author and Date are what the task's maker wrote. A task that is in Tasks and not in \
 Tree, or whose key in Tree has no security descriptor, is not shown by Windows' own tools although it may run: \
-malware hides so.\n\n\
+malware hides so. So does a task without a file: the scheduler runs what stands here.\n\n\
 It lives until the task is deleted; then both keys go. Only the last run is kept: earlier ones may stand in the log \
 Microsoft-Windows-TaskScheduler/Operational.",
     references: &[
@@ -130,18 +139,30 @@ const INDEXES: &[(u64, &str)] = &[(1, "boot"), (2, "logon"), (3, "plain"), (4, "
 /// Most folders between `Tree` and a task.
 const MAX_DEPTH: usize = 64;
 
-fn parse(input: &KeyInput<'_>, _: &Host, out: &mut Out<'_>) -> Result<Completion, ArtifactError> {
+/// Whether a task of that path has a file, for the hive that belongs to the host.
+fn has_file(path: &str, input: &KeyInput<'_>, host: &Host, state: State) -> Option<bool> {
+    let own = tail(&input.locator.path).eq_ignore_ascii_case(r"\Windows\System32\config\SOFTWARE");
+    let files = host.task_files.as_ref().filter(|_| own && input.locator.snapshot.is_none() && state == State::Live)?;
+    Some(files.contains(&path.to_lowercase()))
+}
+
+/// A path without its drive.
+fn tail(path: &str) -> &str {
+    path.split_once(':').map_or(path, |(_, rest)| rest)
+}
+
+fn parse(input: &KeyInput<'_>, host: &Host, out: &mut Out<'_>) -> Result<Completion, ArtifactError> {
     let above = input.key.parent().map(|key| key.name()).unwrap_or_default();
     // A folder of the tree may be called Tasks too: the identifier tells them apart.
     if above.eq_ignore_ascii_case("Tasks") && input.key.name().starts_with('{') {
-        give_task(input, out);
+        give_task(input, host, out);
     } else {
-        give_tree(input, out);
+        give_tree(input, host, out);
     }
     Ok(Completion::Complete)
 }
 
-fn give_task(input: &KeyInput<'_>, out: &mut Out<'_>) {
+fn give_task(input: &KeyInput<'_>, host: &Host, out: &mut Out<'_>) {
     let values = KeyValues::read(&input.key, out);
     let path = values.text("Path");
     let tree = input.key.parent().and_then(|tasks| tasks.parent()?.subkey("Tree"));
@@ -155,6 +176,7 @@ fn give_task(input: &KeyInput<'_>, out: &mut Out<'_>) {
     let record = values
         .record(&TASK, input)
         .set("id", input.key.name())
+        .set_some("has_file", path.as_deref().and_then(|path| has_file(path, input, host, out.state())))
         .set("path", path.unwrap_or_else(|| input.key.name()))
         .set_some("author", values.text("Author"))
         .set_some("date", values.text("Date"))
@@ -238,7 +260,7 @@ fn find<'h>(tree: &Key<'h>, path: &str) -> Option<Key<'h>> {
     names.try_fold(tree.clone(), |key, name| key.subkey(name))
 }
 
-fn give_tree(input: &KeyInput<'_>, out: &mut Out<'_>) {
+fn give_tree(input: &KeyInput<'_>, host: &Host, out: &mut Out<'_>) {
     let values = KeyValues::read(&input.key, out);
     // A folder has no identifier.
     let Some(id) = values.text("Id") else { return };
@@ -252,9 +274,11 @@ fn give_tree(input: &KeyInput<'_>, out: &mut Out<'_>) {
         if topmost {
             let tasks = above.and_then(|cache| cache.subkey("Tasks"));
             names.reverse();
+            let path = format!("\\{}", names.join("\\"));
             let record = values
                 .record(&TREE, input)
-                .set("path", format!("\\{}", names.join("\\")))
+                .set_some("has_file", has_file(&path, input, host, out.state()))
+                .set("path", path)
                 .set("id", id.clone())
                 .set_some("index", values.number("Index").map(|n| super::key_values::named(INDEXES, n)))
                 .set("has_security", values.get("SD").is_some())

@@ -82,10 +82,7 @@ Center. It stays when the document is deleted or moved.",
     ],
     emits: &[&RECORD],
     reads: Reads::RegKeys {
-        keys: &[
-            r"NTUSER\Software\Microsoft\Office\*\*\Security\Trusted Documents\TrustRecords",
-            r"DEFAULT\Software\Microsoft\Office\*\*\Security\Trusted Documents\TrustRecords",
-        ],
+        keys: &[r"NTUSER\Software\Microsoft\Office\*\*\Security\Trusted Documents\TrustRecords"],
         parse,
     },
 };

@@ -42,6 +42,12 @@ static DEVICE: Descriptor = Descriptor {
         Field::new("service", Kind::Text, "Driver service"),
         Field::new("location", Kind::Text, "Port and hub"),
         Field::new("container", Kind::Text, "Identifier that all functions of one device share"),
+        Field::new("manufacturer", Kind::Text, "Manufacturer as its driver says"),
+        Field::new(
+            "disk_id",
+            Kind::Text,
+            "Identifier of the disk (Partmgr, DiskId), which other keys and event logs name too",
+        ),
         Field::new("parent_prefix", Kind::Text, "ParentIdPrefix, which links to other keys up to Windows XP"),
         Field::new("first_installed", Kind::Time, "Property 0065"),
         Field::new("last_installed", Kind::Time, "Property 0064"),
@@ -103,6 +109,8 @@ fn parse(input: &KeyInput<'_>, _: &Host, out: &mut Out<'_>) -> Result<Completion
             .set_some("service", values.text("Service"))
             .set_some("location", values.text("LocationInformation"))
             .set_some("container", values.text("ContainerID"))
+            .set_some("manufacturer", values.text("Mfg"))
+            .set_some("disk_id", disk_id(&input.key))
             .set_some("parent_prefix", values.text("ParentIdPrefix"))
             .set_some("first_installed", first)
             .set_some("last_installed", installed)
@@ -114,6 +122,11 @@ fn parse(input: &KeyInput<'_>, _: &Host, out: &mut Out<'_>) -> Result<Completion
             .time(Meaning::DISCONNECTED, removal),
     );
     Ok(Completion::Complete)
+}
+
+/// What the partition manager calls the disk.
+fn disk_id(key: &Key<'_>) -> Option<String> {
+    key.subkey("Device Parameters")?.subkey("Partmgr")?.value("DiskId")?.text()
 }
 
 /// The serial number, if the device has one of its own.

@@ -65,10 +65,7 @@ It lives as long as the user's profile; the user can clear it by switching off t
     ],
     emits: &[&PROGRAM],
     reads: Reads::RegKeys {
-        keys: &[
-            r"NTUSER\Software\Microsoft\Windows\CurrentVersion\Explorer\UserAssist\*\Count",
-            r"DEFAULT\Software\Microsoft\Windows\CurrentVersion\Explorer\UserAssist\*\Count",
-        ],
+        keys: &[r"NTUSER\Software\Microsoft\Windows\CurrentVersion\Explorer\UserAssist\*\Count"],
         parse,
     },
 };

@@ -635,6 +635,7 @@ fn coverage_share(coverage: &Coverage, policy: &VerdictPolicy) -> (f64, Vec<Cove
             continue;
         }
         let (mut read, mut found, mut why) = (0.0, 0.0, None);
+        let off: Vec<&str> = known.iter().flat_map(|(_, a)| &a.switched_off).map(String::as_str).collect();
         for (name, artifact) in known {
             // A file that lies in the right place but holds something else is not this evidence.
             found += artifact.found.saturating_sub(artifact.other_format) as f64;
@@ -648,6 +649,15 @@ fn coverage_share(coverage: &Coverage, policy: &VerdictPolicy) -> (f64, Vec<Cove
         let read = if found > 0.0 { (read / found).min(1.0) } else { 0.0 };
         if found == 0.0 && why.is_none() {
             why = Some("not found on this evidence".to_owned());
+        }
+        // What was never recorded is not missing. It still does not speak for the machine: its weight counts as not read.
+        if !off.is_empty() {
+            let off = off.join("; ");
+            why = Some(match why {
+                Some(_) if found == 0.0 => format!("switched off on this machine, so it is not missing: {off}"),
+                Some(why) => format!("{why}; switched off: {off}"),
+                None => format!("switched off in part: {off}"),
+            });
         }
         sum += weight * read;
         of += weight;

@@ -1,6 +1,6 @@
 //! What was looked for, what was there, and how well it could be read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -23,11 +23,52 @@ pub struct ArtifactCoverage {
     pub same_in_snapshots: u64,
     /// Events made, before equal ones of several shadow copies are folded into one.
     pub events: u64,
+    /// Of these events those whose record comes from a registry transaction log: the hive's file alone does not have it so.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub from_logs: u64,
     /// Issues met.
     pub issues: u64,
     /// Why this artifact can't be had from this evidence, if that is known ("a folder holds no $FILE_NAME times").
     #[serde(skip_serializing_if = "Option::is_none")]
     pub not_available: Option<String>,
+    /// What the machine was told not to record of this, as its registry says. What was never recorded is not missing, and
+    /// its absence says nothing.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub switched_off: BTreeSet<String>,
+}
+
+/// One registry hive that was read.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct HiveCoverage {
+    /// Its place in the evidence.
+    pub place: String,
+    /// What it is by content and place: `SOFTWARE`, `NTUSER` …
+    pub kind: &'static str,
+    /// The account that it belongs to, or the profile's folder.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// Keys in use.
+    pub keys: u64,
+    /// Deleted keys of which something is left.
+    pub deleted_keys: u64,
+    /// The file was not written to its end: its last changes lie in the transaction logs, if anywhere.
+    pub dirty: bool,
+    /// What the transaction logs gave; absent if nothing was replayed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replayed: Option<Replayed>,
+}
+
+/// What the transaction logs of one hive gave.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Replayed {
+    /// Log entries that were applied.
+    pub entries: u64,
+    /// Sequence number of the first.
+    pub first_sequence: u32,
+    /// Sequence number of the last.
+    pub last_sequence: u32,
+    /// Pages in them (in the old format sectors of 512 bytes), counted as often as they were written.
+    pub pages: u64,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
@@ -40,6 +81,9 @@ const fn is_zero(n: &u64) -> bool {
 pub struct Coverage {
     /// By name of the artifact. An artifact of which nothing was found stands here with zeros.
     pub artifacts: BTreeMap<&'static str, ArtifactCoverage>,
+    /// The registry hives that were read, by place.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub hives: BTreeSet<HiveCoverage>,
 }
 
 impl Coverage {
@@ -60,6 +104,7 @@ impl Coverage {
                 (&mut ours.other_format, theirs.other_format),
                 (&mut ours.same_in_snapshots, theirs.same_in_snapshots),
                 (&mut ours.events, theirs.events),
+                (&mut ours.from_logs, theirs.from_logs),
                 (&mut ours.issues, theirs.issues),
             ] {
                 *sum = sum.saturating_add(more);
@@ -67,6 +112,8 @@ impl Coverage {
             if ours.not_available.is_none() {
                 ours.not_available.clone_from(&theirs.not_available);
             }
+            ours.switched_off.extend(theirs.switched_off.iter().cloned());
         }
+        self.hives.extend(other.hives.iter().cloned());
     }
 }

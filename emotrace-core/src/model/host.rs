@@ -1,6 +1,6 @@
 //! What is known of the machine that the evidence comes from.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Serialize, Serializer};
 
@@ -101,6 +101,12 @@ pub struct Host {
     pub computer_name: Option<String>,
     /// DNS domain that the machine belongs to.
     pub domain: Option<String>,
+    /// Short name of the domain or work group that the machine belongs to.
+    pub logon_domain: Option<String>,
+    /// SID of that domain; absent for a work group.
+    pub domain_sid: Option<String>,
+    /// SID of the machine: what the SIDs of its local accounts begin with.
+    pub machine_sid: Option<String>,
     /// For example `Windows 10 Pro`. The registry of Windows 11 still says 10; from build 22000 on it is given as 11 here.
     pub product: Option<String>,
     /// For example `19045.3803`.
@@ -143,6 +149,14 @@ pub struct Host {
     pub networks: Vec<Network>,
     /// The machine's environment variables, names in upper case.
     pub variables: BTreeMap<String, String>,
+    /// Paths of the scheduled tasks that the registry knows (`TaskCache`), in lower case, with their identifiers; absent
+    /// where the evidence holds no task cache.
+    #[serde(skip)]
+    pub cached_tasks: Option<BTreeMap<String, String>>,
+    /// Paths of the scheduled tasks that have a file below `System32\Tasks`, in lower case; absent where that folder can't be
+    /// read.
+    #[serde(skip)]
+    pub task_files: Option<BTreeSet<String>>,
 }
 
 impl Host {

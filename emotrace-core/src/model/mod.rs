@@ -17,7 +17,7 @@ mod verdict;
 pub use assessment::{
     Assessment, Chain, EmoCheck, EmoCheckHit, Gap, Indicator, RuleCounts, ScannerResult, Step, Story,
 };
-pub use coverage::{ArtifactCoverage, Coverage};
+pub use coverage::{ArtifactCoverage, Coverage, HiveCoverage, Replayed};
 pub use descriptor::{Descriptor, Field, Kind, Schema};
 pub use event::{Event, Meaning, Origin, State, Value, Values};
 pub use file_entry::{

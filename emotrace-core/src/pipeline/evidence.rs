@@ -207,15 +207,24 @@ pub(super) struct Loose {
 }
 
 impl Loose {
-    /// Transaction logs that lie beside a single hive.
-    pub(super) fn logs(&self) -> Vec<Arc<dyn ReadAt>> {
+    /// Transaction logs that lie beside a single hive, with their names. Windows does not tell `NTUSER.DAT.LOG1` from
+    /// `ntuser.dat.log1`, and copies of hives come in both.
+    pub(super) fn logs(&self) -> Vec<(String, Arc<dyn ReadAt>)> {
+        let Some(own) = self.path.file_name().map(|name| name.to_string_lossy().to_lowercase()) else {
+            return Vec::new();
+        };
+        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let mut beside: Vec<String> = std::fs::read_dir(folder)
+            .map(|entries| entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect())
+            .unwrap_or_default();
+        beside.sort();
         LOG_SUFFIXES
             .iter()
             .filter_map(|suffix| {
-                let mut name = self.path.file_name()?.to_owned();
-                name.push(suffix);
+                let wanted = format!("{own}{}", suffix.to_lowercase());
+                let name = beside.iter().find(|name| name.to_lowercase() == wanted)?;
                 let file = EvidenceFile::open(&self.path.with_file_name(name)).ok()?;
-                Some(Arc::new(file) as Arc<dyn ReadAt>)
+                Some((name.clone(), Arc::new(file) as Arc<dyn ReadAt>))
             })
             .collect()
     }

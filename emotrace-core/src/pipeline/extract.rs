@@ -283,7 +283,11 @@ impl Run<'_> {
         // The logs beside a deleted hive's old path belong to whatever took its place.
         let logs = if entry.deleted { Vec::new() } else { hives::logs_beside(&*mounted.files, &found.path) };
         let hive = mounted.files.open(entry, "").map_err(|error| error.to_string()).and_then(|data| {
+            // Since Windows 10 1803 the backups in RegBack are files without content.
             if data.is_empty() {
+                return Ok(None);
+            }
+            if !hives::is_hive_path(&found.path) && !hives::begins_like_hive(&*data) {
                 return Ok(None);
             }
             guarded(|| hives::open(&*data, &logs, self.options.replay, self.options.limits))?
@@ -308,10 +312,13 @@ impl Run<'_> {
         worker.start(Job { artifact: WALK, input });
         let mut registry = Out::new(worker, REGISTRY, Arc::clone(locator), state);
         let counts = coverage.of(REGISTRY);
+        // A file that only might have been a hive was not one.
+        if matches!(hive, Ok(None)) && !hives::is_hive_path(path) {
+            return;
+        }
         counts.found = counts.found.saturating_add(1);
         let hive = match hive {
             Ok(Some(hive)) => hive,
-            // Since Windows 10 1803 the backups in RegBack are files without content.
             Ok(None) => {
                 counts.other_format = counts.other_format.saturating_add(1);
                 return;
@@ -325,6 +332,12 @@ impl Run<'_> {
         for issue in hive.issues() {
             registry.issue(Some(issue.offset), issue.loss, issue.error);
         }
+        let replay = hive.replay();
+        if replay.dirty && replay.entries.is_empty() && self.options.replay {
+            let problem = "the hive was not written to its end, and no transaction log beside it has the rest: its last \
+                           changes are missing";
+            registry.issue(Some(0), Loss::None, problem);
+        }
         counts.complete = counts.complete.saturating_add(1);
         counts.issues = counts.issues.saturating_add(registry.issues());
         let identity = Identity::of(&hive, path, host);
@@ -335,6 +348,7 @@ impl Run<'_> {
                 None
             }
         };
+        coverage.hives.insert(hives::covered(&hive, &identity, remains.as_ref(), locator));
         for planned in &self.plan.keys {
             let Reads::RegKeys { keys, parse } = planned.artifact.reads else { continue };
             worker.start(Job { artifact: planned.index, input });
@@ -546,7 +560,14 @@ fn job(
         counts.found = counts.found.saturating_add(1);
     }
     counts.events = counts.events.saturating_add(out.events());
+    counts.from_logs = counts.from_logs.saturating_add(out.from_logs());
     counts.issues = counts.issues.saturating_add(out.issues());
+    for (artifact, words) in out.take_switched_off() {
+        // An artifact that this version does not read has no line in coverage.
+        if artifacts::by_name(artifact).is_some() {
+            coverage.of(artifact).switched_off.insert(words);
+        }
+    }
 }
 
 impl VolumeView for Mounted {

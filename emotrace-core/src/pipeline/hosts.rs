@@ -1,14 +1,20 @@
 //! What the registry tells of each installed system: read first, because every parser is given it.
 
+use std::collections::BTreeSet;
+
 use super::evidence::{Loose, LooseKind, Mounted};
 use super::guard::guarded;
 use super::hives;
 use crate::artifacts::{Limits, read_host};
+use crate::filesystem::FileSystem;
 use crate::formats::regf::{Hive, HiveKind};
 use crate::model::Host;
 
 /// Hives that tell what the host is.
 const HOST_HIVES: &[&str] = &["SYSTEM", "SOFTWARE", "SAM", "SECURITY"];
+
+/// Most folders below each other that scheduled tasks are looked for in.
+const MAX_DEPTH: usize = 64;
 
 /// One host for each volume that holds a Windows folder, and one for single hives.
 pub(super) fn read_hosts(volumes: &[Mounted], loose: &[Loose]) -> Vec<Host> {
@@ -29,7 +35,30 @@ fn of_volume(mounted: &Mounted) -> Option<Host> {
         Some((HiveKind::from_path(name)?, hive))
     };
     let hives: Vec<(HiveKind, Hive)> = HOST_HIVES.iter().filter_map(read).collect();
-    (!hives.is_empty()).then(|| Host { volume: mounted.label.clone(), ..host_of(&hives) })
+    (!hives.is_empty()).then(|| Host {
+        volume: mounted.label.clone(),
+        task_files: guarded(|| task_files(&*mounted.files)).ok().flatten(),
+        ..host_of(&hives)
+    })
+}
+
+/// Paths of all files below the folder of scheduled tasks. None, if any folder of it can't be listed: then nobody can say
+/// that a file is missing.
+fn task_files(files: &dyn FileSystem) -> Option<BTreeSet<String>> {
+    let mut tasks = BTreeSet::new();
+    let mut folders = vec![(String::new(), files.lookup(r"\Windows\System32\Tasks").ok()?, 0usize)];
+    while let Some((path, folder, depth)) = folders.pop() {
+        for entry in files.list(&folder).ok()? {
+            let Some(name) = entry.primary_name() else { continue };
+            let path = format!("{path}\\{}", name.name.to_lowercase());
+            if !entry.directory {
+                tasks.insert(path);
+            } else if depth < MAX_DEPTH {
+                folders.push((path, entry, depth + 1));
+            }
+        }
+    }
+    Some(tasks)
 }
 
 /// A decoder that gives up leaves a host of which nothing is known.
@@ -43,7 +72,7 @@ pub(super) fn loose_hive(loose: &Loose, replay: bool, limits: Limits) -> Result<
     if !matches!(loose.what, LooseKind::Hive) {
         return Err("not a hive".to_owned());
     }
-    let hive =
-        guarded(|| hives::open(&*loose.data, &loose.logs(), replay, limits))?.map_err(|error| error.to_string())?;
+    let logs: Vec<_> = loose.logs().into_iter().map(|(_, data)| data).collect();
+    let hive = guarded(|| hives::open(&*loose.data, &logs, replay, limits))?.map_err(|error| error.to_string())?;
     Ok((HiveKind::from_content(&hive), hive))
 }

@@ -16,6 +16,7 @@ pub use address::{Address, Target};
 pub use detect::{AssessError, Judging, assess};
 pub use evidence::{Evidence, EvidenceError, Mounted, Vss};
 pub use extract::{Extraction, RunError, extract};
+pub use hives::OneHive;
 pub use preserve::{Copied, Wanted, preserve};
 pub use progress::{NoProgress, Progress};
 pub use run::{Options, PathPattern, Selection, Written, stream, write_timeline};

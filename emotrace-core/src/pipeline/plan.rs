@@ -122,7 +122,8 @@ impl Plan {
                     take(path, What::File(*planned));
                 }
             }
-            let hive = links.iter().find(|(path, _)| HiveKind::from_path(path).is_some());
+            let may_be_hive = |path: &str| HiveKind::from_path(path).is_some() || HiveKind::is_likely_path(path);
+            let hive = links.iter().find(|(path, _)| may_be_hive(path));
             if let Some((path, _)) = hive.filter(|_| name.is_empty() && !self.keys.is_empty()) {
                 take(path, What::Hive);
             }

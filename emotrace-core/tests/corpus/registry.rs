@@ -15,6 +15,7 @@ pub(crate) const CASES: &[Case] = &[
     ("registry: host facts of Windows 10 and Windows 7 hives", host),
     ("registry: Run keys of users", run_keys),
     ("registry: services of Windows 10", services),
+    ("registry: machine, domain and audit policy of SECURITY hives", security),
 ];
 
 fn parse(corpus: &Path, hive: &str) -> Hive {
@@ -68,6 +69,43 @@ fn host(corpus: &Path) {
     assert_eq!((guest.last_logon, guest.password_set, guest.logon_count), (None, None, Some(0)));
     assert!(guest.flags.contains(&"disabled"));
     assert_eq!(guest.comment.as_deref(), Some("Built-in account for guest access to the computer/domain"));
+}
+
+/// SIDs and names read by hand from the bytes that hivex gives; the SAM of the same machine names the same SID. The audit
+/// policy as RegRipper 3.0 (auditpol) prints it.
+fn security(corpus: &Path) {
+    let (security, sam) = (parse(corpus, "dfwinreg/SECURITY"), parse(corpus, "plaso/SAM"));
+    let of_security = read_host(&[(HiveKind::from_content(&security), &security)]);
+    assert_eq!(of_security.machine_sid.as_deref(), Some("S-1-5-21-4070822719-3404542230-2541167049"));
+    assert_eq!(of_security.machine_sid, read_host(&[(HiveKind::Sam, &sam)]).machine_sid);
+    assert_eq!(of_security.logon_domain.as_deref(), Some("INTERNAL"));
+    assert_eq!(of_security.domain_sid.as_deref(), Some("S-1-5-21-226059406-2984137831-1201299043"));
+    let hive = parse(corpus, "regipy/SECURITY");
+    let host = read_host(&[(HiveKind::Security, &hive)]);
+    assert_eq!((host.logon_domain.as_deref(), host.domain_sid), (Some("WORKGROUP"), None));
+    let events = events("recording_state", &Host::default(), vec![hive.find(r"Policy\PolAdtEv").unwrap()]);
+    assert_eq!(events.len(), 59);
+    let on: Vec<_> = events
+        .iter()
+        .filter(|event| event.values.get("recorded") == Some(&Value::Bool(true)))
+        .map(|event| (text(event, "subject").unwrap(), text(event, "data").unwrap()))
+        .collect();
+    let (success, both) = ("success", "success and failure");
+    let expected = [
+        ("Security State Change", success),
+        ("System Integrity", both),
+        ("Other System Events", both),
+        ("Logon", both),
+        ("Logoff", success),
+        ("Account Lockout", success),
+        ("Special Logon", success),
+        ("Network Policy Server", both),
+        ("Audit Policy Change", success),
+        ("Authentication Policy Change", success),
+        ("User Account Management", success),
+        ("Security Group Management", success),
+    ];
+    assert_eq!(on, expected);
 }
 
 fn run_keys(corpus: &Path) {

@@ -19,7 +19,7 @@ use crate::bytes::{FormatError, text};
 use crate::model::{Loss, Timestamp, Value};
 
 pub use cell::BaseBlock;
-use cell::{BASE_BLOCK, BIN_HEADER, Cells, NONE, Nk, PAGE, Vk, file_offset};
+use cell::{BASE_BLOCK, BIN_HEADER, Cells, NONE, Nk, PAGE, SEGMENT, Vk, file_offset};
 pub use deleted::{Certainty, Deleted, DeletedKey, DeletedValue};
 use live::{LiveKey, Tree};
 pub use log::{AppliedEntry, Replay};
@@ -58,6 +58,15 @@ pub enum HiveKind {
     /// Any other hive.
     Other,
 }
+
+/// Ends of file names that often hold a hive, and folders in which every file may be one: backups, hives of apps and of
+/// Windows' own stores, copies that somebody made. Only the content says whether they do.
+const LIKELY_ENDS: &[&str] = &[".hve", ".hiv", ".hive", ".regf", ".sav", ".man"];
+const LIKELY_NAMES: &[&str] =
+    &["user.dat", "userclasses.dat", "registry.dat", "activationstore.dat", "schema.dat", "cmi-create.hive"];
+const LIKELY_FOLDERS: &[&str] = &[r"\system32\config", r"\system32\config\regback", r"\windows\repair"];
+/// What lies beside hives and begins like one, or is none.
+const BESIDE_ENDS: &[&str] = &[".log", ".log1", ".log2", ".blf", ".regtrans-ms", ".evt", ".evtx"];
 
 /// Files that are always the same hive, wherever they lie.
 const FILE_NAMES: &[(&str, HiveKind)] = &[
@@ -161,6 +170,22 @@ impl HiveKind {
     pub fn from_path(path: &str) -> Option<Self> {
         let name = path.rsplit(['\\', '/']).next()?;
         FILE_NAMES.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, kind)| *kind)
+    }
+
+    /// True if a hive may lie there although [`HiveKind::from_path`] does not know the name: the content decides.
+    pub fn is_likely_path(path: &str) -> bool {
+        let (folder, name) = path.rsplit_once(['\\', '/']).unwrap_or(("", path));
+        let is_end = |text: &str, end: &str| {
+            let at = text.len().checked_sub(end.len());
+            at.and_then(|at| text.get(at..)).is_some_and(|tail| tail.eq_ignore_ascii_case(end))
+        };
+        let starts = |start: &str| name.get(..start.len()).is_some_and(|head| head.eq_ignore_ascii_case(start));
+        let likely = starts("ntuser")
+            || starts("usrclass")
+            || LIKELY_ENDS.iter().any(|end| is_end(name, end))
+            || LIKELY_NAMES.iter().any(|likely| name.eq_ignore_ascii_case(likely))
+            || LIKELY_FOLDERS.iter().any(|likely| is_end(folder, likely));
+        likely && !BESIDE_ENDS.iter().any(|end| is_end(name, end))
     }
 
     /// The kind by what the hive holds: several keys together, and the file name that its base block gives. One key alone
@@ -290,6 +315,21 @@ impl Hive {
             stack.extend(key.places().rev());
             Some(key)
         })
+    }
+
+    /// The bytes of the cell at that offset of the hive, its size field with them, after the replay of the logs. Shorter than
+    /// the cell says where the hive ends before it; `None` where no cell can begin.
+    pub fn cell_bytes(&self, offset: u64) -> Option<&[u8]> {
+        let at = usize::try_from(offset).ok().filter(|at| *at >= BASE_BLOCK && at.is_multiple_of(8))?;
+        let rest = self.bytes.get(at..)?;
+        let size = i32::from_le_bytes(*rest.first_chunk()?).unsigned_abs();
+        let size = usize::try_from(size).ok().filter(|size| *size >= 4)?;
+        Some(rest.get(..size).unwrap_or(rest))
+    }
+
+    /// How many live keys there are.
+    pub fn key_count(&self) -> usize {
+        self.tree.keys.len()
     }
 
     /// What the transaction logs gave.
@@ -791,6 +831,7 @@ impl<'h> KeyValue<'h> {
         let data = self.vk.inline.is_none() && self.vk.data_size != 0;
         replay.covers(self.offset(), self.vk.length().saturating_add(4) as u64)
             || data && replay.covers(file_offset(self.vk.data_cell), u64::from(self.vk.data_size).saturating_add(4))
+            || self.hive.cells().segments_of(&self.vk).iter().any(|at| replay.covers(file_offset(*at), SEGMENT as u64))
     }
 }
 
@@ -1094,6 +1135,12 @@ mod tests {
         assert_eq!(HiveKind::from_path(r"C:\Users\A\ntuser.dat"), Some(HiveKind::NtUser));
         assert_eq!(HiveKind::from_path(r"Windows\System32\config\RegBack\SYSTEM"), Some(HiveKind::System));
         assert_eq!(HiveKind::from_path("x/y.txt"), None);
+        for likely in [r"\Windows\System32\config\OLD", r"C:\a\export.HIV", "NTUSER.DAT.bak", r"\x\User.dat"] {
+            assert!(HiveKind::is_likely_path(likely), "{likely}");
+        }
+        for other in [r"\Windows\System32\config\SYSTEM.LOG1", r"\Users\a\ntuser.dat.LOG2", r"\a\notes.txt", "", r"\"] {
+            assert!(!HiveKind::is_likely_path(other), "{other}");
+        }
         let fixtures: [(&[u8], HiveKind); 5] = [
             (include_bytes!("../../../../testdata/hives/sam.hve"), HiveKind::Sam),
             (include_bytes!("../../../../testdata/hives/software.hve"), HiveKind::Software),
