@@ -20,6 +20,7 @@ use super::progress::Progress;
 use super::run::{Options, Selection};
 use super::{RunError, hives};
 use crate::bytes::SeekReader;
+use crate::bytes::text::to_utf16;
 use crate::export::OutputFile;
 use crate::filesystem::glob::{Pattern, folded};
 use crate::model::{FileEntry, FileReference, Timestamp};
@@ -258,7 +259,7 @@ fn safe_name(name: &str) -> String {
             || crate::export::escape::visible(&c.to_string()) != c.to_string();
         let at_edge = (i == 0 && (is_device || name == "." || name == "..")) || (i == last && (c == '.' || c == ' '));
         if forbidden || at_edge {
-            for byte in c.to_string().bytes() {
+            for byte in bytes_of(c) {
                 safe.push_str(&format!("%{byte:02X}"));
             }
         } else {
@@ -272,6 +273,19 @@ fn safe_name(name: &str) -> String {
         safe = format!("{safe}~{hash}");
     }
     if safe.is_empty() { "%00".to_owned() } else { safe }
+}
+
+/// A character in UTF-8; one that stands for a lone surrogate as the surrogate itself (WTF-8), so that the name is the same
+/// when the folder is read as evidence.
+fn bytes_of(c: char) -> Vec<u8> {
+    let text = c.to_string();
+    match to_utf16(&text).as_slice() {
+        [unit @ 0xd800..=0xdfff] => {
+            let low = |shift: u16| (unit >> shift & 0x3f) as u8 | 0x80;
+            vec![0xed, low(6), low(0)]
+        }
+        _ => text.into_bytes(),
+    }
 }
 
 fn sha256_hex(bytes: &[u8]) -> String {
@@ -366,6 +380,7 @@ mod tests {
             ("a\0b", "a%00b"),
             ("evil\u{202e}txt", "evil%E2%80%AEtxt"),
             ("請求書.doc", "請求書.doc"),
+            ("lone\u{10f83d}", "lone%ED%A0%BD"),
             ("", "%00"),
         ] {
             assert_eq!(safe_name(hostile), safe, "{hostile:?}");
