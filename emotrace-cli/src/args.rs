@@ -27,6 +27,8 @@ const EXIT_CODES: &str = "Exit codes: 0 done · 1 failed · 2 wrong usage · 3 d
 const LONG_HELP: &str = "\
 Examples:
   emotrace analyze case.E01 -o case-out        everything, into a case folder
+  emotrace analyze case.E01 -o case-out --resume
+                                               the same, on from where a stopped run left it
   emotrace timeline case.E01 > timeline.jsonl  one ordered timeline on stdout
   emotrace timeline System.evtx -f csv         a single event log as CSV
   emotrace info case.E01                       what the image holds, and the host
@@ -43,12 +45,13 @@ Examples:
 
 Exit codes:
   0    done (verify: all stored hashes match)
-  1    failed; the message on stderr says why
+  1    failed; the message on stderr says why (also: disk full, a folder that can't be written to, an output that lies
+       in the evidence); what was finished before stays
   2    wrong usage
   3    done, but part of the evidence could not be read; the issues say which (verify: incomplete)
   4    verify: a stored hash differs from the content
   5    verify: the image stores no hash
-  130  stopped by Ctrl-C; no output is left that looks whole
+  130  stopped by Ctrl-C or SIGTERM; no output is left that looks whole; `analyze --resume` goes on
 
 `emotrace emocheck` answers with the exit codes of EmoCheck instead:
   0    not infected, as far as its five scanners tell
@@ -101,7 +104,7 @@ pub(crate) struct Running {
     /// How to show progress on stderr
     #[arg(long, value_enum, default_value_t = ProgressStyle::Auto)]
     pub(crate) progress: ProgressStyle,
-    /// Folder for temporary files (default: the system's); needs room for the timeline
+    /// Folder for temporary files (default: the case folder for analyze, else the system's); needs room for the timeline
     #[arg(long, value_name = "DIR")]
     pub(crate) temp: Option<PathBuf>,
 }
@@ -147,9 +150,18 @@ pub(crate) struct Selecting {
 pub(crate) struct Analyze {
     #[command(flatten)]
     pub(crate) evidence: Evidence,
-    /// Case folder; it must not exist or be empty
+    /// Case folder; it must not exist or be empty, but for --resume
     #[arg(long, short, value_name = "DIR")]
     pub(crate) output: PathBuf,
+    /// Go on with a run into this case folder that was stopped or killed
+    ///
+    /// Kept are the sorted timeline, once the reading (with --hash also the hashing) was done, and the timeline files that
+    /// were finished: the image is not read again for them. Not kept are a reading that was not at its end, and the
+    /// judgement: both are done anew. With --temp the sorted timeline lies there and is not kept either. The end is the same
+    /// bytes as without a stop. Evidence, choices or a version other than those of the stopped run are refused. A folder
+    /// without a run begins one; that of a finished case is checked against its manifest and left as it is.
+    #[arg(long)]
+    pub(crate) resume: bool,
     /// Timeline formats (repeatable)
     #[arg(long, short, value_name = "FORMAT", value_delimiter = ',', value_parser = format, default_value = "jsonl")]
     pub(crate) format: Vec<Format>,

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::path::Path;
 use std::process::ExitCode;
 
 use emotrace_core::pipeline::{EvidenceError, RunError};
@@ -46,6 +47,14 @@ impl Failure {
         }
     }
 
+    /// The same about an output, where it does not say so itself.
+    pub(crate) fn at(self, path: &Path) -> Self {
+        match self {
+            Self::Run(RunError::Output(error)) => Self::Output(path.display().to_string(), error),
+            other => other,
+        }
+    }
+
     /// The reader of stdout went away: there is nobody to tell.
     pub(crate) fn is_broken_pipe(&self) -> bool {
         let error = match self {
@@ -60,10 +69,35 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Evidence(error) => write!(f, "{error}"),
+            Self::Run(RunError::Cancelled) => f.write_str(
+                "stopped before the end; what was finished is kept (analyze --resume goes on with a case folder)",
+            ),
+            Self::Run(RunError::Temporary(error)) => {
+                let advice = match error.kind() {
+                    io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                        "; make room there, or name a folder with more room with --temp"
+                    }
+                    _ => "; name another folder with --temp",
+                };
+                write!(f, "temporary files can't be written or read back: {error}{advice}")
+            }
             Self::Run(error) => write!(f, "{error}"),
-            Self::Output(place, error) => write!(f, "{place}: {error}"),
+            Self::Output(place, error) => write!(f, "{place}: {error}{}", advice(error)),
             Self::Message(text) => f.write_str(text),
         }
+    }
+}
+
+/// What can be done about an output that can't be written.
+fn advice(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "; make room there and go on (analyze: with --resume), or name another place with -o"
+        }
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            "; name a place that you may write to with -o"
+        }
+        _ => "",
     }
 }
 

@@ -3,6 +3,7 @@
 //! stdout is data, stderr is talk. Exit codes stand in [`exit`].
 
 mod args;
+mod case_folder;
 mod commands;
 mod exit;
 mod progress;

@@ -1,17 +1,23 @@
 //! `emotrace analyze`: everything into a case folder.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use emotrace_core::detect::RuleSet;
 use emotrace_core::export::report::{self, ReportInput};
-use emotrace_core::export::{Context, Finished, Format, OutputFile};
-use emotrace_core::model::{ParseIssue, Timestamp};
-use emotrace_core::pipeline::{Evidence, extract, write_timeline};
+use emotrace_core::export::{Context, Finished, Format, json as json_text};
+use emotrace_core::model::{Loss, ParseIssue, Timestamp};
+use emotrace_core::pipeline::{
+    Evidence, Extraction, Kept, Options, Progress, RunError, catalogue_digest, extract, fingerprint, write_timeline,
+};
+use emotrace_core::source::Verification;
+use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{check_output, new_folder, options, summary, tell_issues};
+use super::{check_output, check_segments, check_temporary, options, summary, tell_issues};
 use crate::args::Analyze;
+use crate::case_folder::{CaseFolder, Identity, Opened};
 use crate::commands::{info, judgement, timeline, verify};
 use crate::exit::{Exit, Failure};
 use crate::progress::display;
@@ -20,36 +26,41 @@ pub(crate) fn run(arguments: &Analyze) -> Result<Exit, Failure> {
     let started = now();
     let folder = &arguments.output;
     check_output(folder, &arguments.evidence.paths)?;
-    let options = options(&arguments.running, Some(&arguments.selecting));
+    if arguments.running.temp.is_some() {
+        check_temporary(&arguments.running, &arguments.evidence.paths)?;
+    }
+    let mut options = options(&arguments.running, Some(&arguments.selecting));
     // Malformed rules end a run before it begins.
     let rules = if arguments.no_detect { None } else { Some(judgement::rules(&arguments.detecting.rules)?) };
     let mut evidence = Evidence::open(&arguments.evidence.paths)?;
     evidence.mount_snapshots(&arguments.selecting.vss)?;
-    new_folder(folder)?;
+    check_segments(folder, &evidence)?;
+    let identity = identity(arguments, &evidence, rules.as_ref());
+    let begun = started.map(|t| t.to_string());
+    let mut case = match CaseFolder::open(folder, identity, begun, arguments.resume)? {
+        Opened::Begun(case) => case,
+        Opened::Finished(exit) => return Ok(exit),
+    };
+    options.keep = arguments.running.temp.is_none().then(|| case.timeline());
     let progress = display(arguments.running.progress);
-    let (extraction, hashes) =
-        verify::beside(&evidence, arguments.hash, &options, || extract(&evidence, &options, &*progress));
-    let extraction = extraction?;
-    let hashes = hashes.transpose()?;
+    let (mut extraction, hashes) = match read(arguments, &evidence, &case, &options, &*progress) {
+        Ok(read) => read,
+        Err(failure) => {
+            // What was not sorted to its end is of no use, and may be what filled the disk. If it can't be removed, the next
+            // run does it.
+            let _ = case.clear_timeline();
+            return Err(failure);
+        }
+    };
 
     let mut outputs = Vec::new();
-    let mut notes: Vec<String> = Vec::new();
     for format in &arguments.format {
         let context = Context { hosts: extraction.hosts.clone(), zone: arguments.tz, from: arguments.selecting.from };
-        let mut written = Default::default();
-        outputs.push(write_file(folder, file_name(*format), |out| {
-            written = write_timeline(&extraction, *format, context, &options, &*progress, out)?;
-            Ok(())
+        outputs.push(case.output(file_name(*format), |out| {
+            let written = write_timeline(&extraction, *format, context, &options, &*progress, out)?;
+            Ok(timeline::left_out(written))
         })?);
-        notes.extend(timeline::left_out(written).map(|note| format!("{}: {note}\n", file_name(*format))));
     }
-    outputs.push(write_file(folder, "issues.jsonl", |out| {
-        for issue in extraction.issues() {
-            serde_json::to_writer(&mut *out, &issue_row(issue)).map_err(io::Error::from)?;
-            out.write_all(b"\n")?;
-        }
-        Ok(())
-    })?);
     let assessment = match arguments.no_detect {
         true => None,
         false => {
@@ -58,22 +69,19 @@ pub(crate) fn run(arguments: &Analyze) -> Result<Exit, Failure> {
             rules.map(judge).transpose()?
         }
     };
+    // Judging reads files of the image once more.
+    extraction.note_gaps(&evidence);
+    outputs.push(case.output("issues.jsonl", |out| lines(extraction.issues().map(issue_row), out))?);
     if let Some(assessment) = &assessment {
-        outputs.push(write_file(folder, "findings.jsonl", |out| {
-            for finding in &assessment.findings {
-                serde_json::to_writer(&mut *out, finding).map_err(io::Error::from)?;
-                out.write_all(b"\n")?;
-            }
-            Ok(())
-        })?);
-        outputs.push(write_file(folder, "verdict.json", |out| {
+        outputs.push(case.output("findings.jsonl", |out| lines(assessment.findings.iter(), out))?);
+        outputs.push(case.output("verdict.json", |out| {
             let verdict = json!({
                 "verdict": assessment.verdict,
                 "emocheck": assessment.emocheck,
                 "rules": assessment.rules,
                 "findings_left_out": assessment.left_out,
             });
-            write_json(&verdict, out)
+            pretty(&verdict, out)
         })?);
         let input = ReportInput {
             assessment,
@@ -81,37 +89,46 @@ pub(crate) fn run(arguments: &Analyze) -> Result<Exit, Failure> {
             coverage: &extraction.coverage,
             issues: extraction.issues().collect(),
             evidence: info::facts(&evidence),
-            hashes: hashes.as_ref().map(|h| json!(h)),
+            // Whether they are those that the image carries depends on the container; the manifest says it.
+            hashes: hashes.as_ref().map(|h| json!(h.computed)),
             version: env!("CARGO_PKG_VERSION"),
         };
-        outputs.push(write_file(folder, "report.html", |out| {
-            Ok(out.write_all(report::html(&input).map_err(|e| Failure::Message(e.to_string()))?.as_bytes())?)
+        outputs.push(case.output("report.html", |out| {
+            out.write_all(report::html(&input).map_err(|e| Failure::Message(e.to_string()))?.as_bytes())?;
+            Ok(None)
         })?);
-        outputs.push(write_file(folder, "report.json", |out| write_json(&report::json(&input), out))?);
-        outputs.push(write_file(folder, "indicators.csv", |out| {
-            Ok(report::indicators_csv(&assessment.indicators, out)?)
+        outputs.push(case.output("report.json", |out| pretty(&report::json(&input), out))?);
+        outputs.push(case.output("indicators.csv", |out| {
+            report::indicators_csv(&assessment.indicators, out)?;
+            Ok(None)
         })?);
-        outputs.push(write_file(folder, "indicators.stix.json", |out| write_json(&report::bundle(assessment), out))?);
+        outputs.push(case.output("indicators.stix.json", |out| pretty(&report::bundle(assessment), out))?);
     }
-    outputs.push(write_file(folder, "coverage.json", |out| write_json(&json!(extraction.coverage), out))?);
-    outputs.push(write_file(folder, "evidence.json", |out| write_json(&info::facts(&evidence), out))?);
-    // What depends on the run and not on the evidence stands here alone.
+    outputs.push(case.output("coverage.json", |out| pretty(&json!(extraction.coverage), out))?);
+    outputs.push(case.output("evidence.json", |out| pretty(&info::facts(&evidence), out))?);
+    // What depends on the run, on this machine and on how the disk was packed stands here alone.
     let manifest = json!({
         "tool": "emotrace",
         "version": env!("CARGO_PKG_VERSION"),
-        "arguments": std::env::args().collect::<Vec<_>>(),
-        "started": started.map(|t| t.to_string()),
+        "arguments": std::env::args_os().map(|a| a.to_string_lossy().into_owned()).collect::<Vec<_>>(),
+        "started": case.started(),
         "finished": now().map(|t| t.to_string()),
+        "resumed": case.resumed,
+        "identity": case.identity(),
         "evidence": {
             "label": evidence.label,
             "paths": evidence.paths.iter().map(|p| p.display().to_string()).collect::<Vec<_>>(),
+            "given": info::given(&evidence),
+            "image": info::image(&evidence),
             "hashes": hashes.as_ref().map(|h| json!(h)),
         },
         "events": extraction.timeline.len(),
         "issues": extraction.issues().count(),
+        "issues_with_loss": extraction.issues().filter(|issue| issue.loss != Loss::None).count(),
         "outputs": outputs.iter().map(|o| output_row(folder, o)).collect::<Vec<_>>(),
     });
-    write_file(folder, "manifest.json", |out| write_json(&manifest, out))?;
+    let notes: Vec<String> = case.notes().collect();
+    case.finish(&manifest)?;
     drop(progress);
     if let Some(hashes) = &hashes {
         eprint!("{}", verify::text(hashes));
@@ -120,8 +137,62 @@ pub(crate) fn run(arguments: &Analyze) -> Result<Exit, Failure> {
         eprintln!("{}", judgement::screen(assessment, &extraction.hosts));
     }
     eprintln!("{}; written to {}", summary(&evidence, &extraction), folder.display());
-    eprint!("{}", notes.concat());
+    notes.iter().for_each(|note| eprintln!("{note}"));
     Ok(tell_issues(extraction.issues(), "; see issues.jsonl"))
+}
+
+/// Reads the evidence, or takes what a stopped run has read of it.
+fn read(
+    arguments: &Analyze,
+    evidence: &Evidence,
+    case: &CaseFolder,
+    options: &Options,
+    progress: &dyn Progress,
+) -> Result<(Extraction, Option<Verification>), Failure> {
+    if let Some(folder) = options.keep.as_ref().filter(|_| case.resumed)
+        && let Some(kept) = Kept::load(evidence, folder).map_err(RunError::Temporary)?
+    {
+        eprintln!("going on with the timeline that an earlier run has read");
+        let hashes = kept.digests.zip(evidence.source.as_ref());
+        return Ok((kept.extraction, hashes.map(|(digests, source)| Verification::new(source, digests))));
+    }
+    case.clear_timeline()?;
+    let (extraction, hashes) =
+        verify::beside(evidence, arguments.hash, options, || extract(evidence, options, progress));
+    let mut extraction = extraction?;
+    let hashes = hashes.transpose()?;
+    extraction.note_gaps(evidence);
+    if let Some(folder) = &options.keep {
+        let digests = hashes.as_ref().map(|h| &h.computed);
+        extraction.save(evidence, digests, folder).map_err(RunError::Temporary)?;
+    }
+    Ok((extraction, hashes))
+}
+
+/// Everything that the outputs depend on. Threads, progress and places of the examiner's machine are not among it.
+fn identity(arguments: &Analyze, evidence: &Evidence, rules: Option<&RuleSet>) -> Identity {
+    let selecting = &arguments.selecting;
+    let formats: Vec<&str> = arguments.format.iter().map(|format| file_name(*format)).collect();
+    let choices = [
+        ("--format", json!(formats)),
+        ("--tz", json!(arguments.tz.name())),
+        ("--hash", json!(arguments.hash)),
+        ("--no-detect", json!(arguments.no_detect)),
+        ("--rules", json!(rules.map(RuleSet::digest))),
+        ("--serial", json!(arguments.detecting.serial)),
+        ("--from", json!(selecting.from.map(|t| t.to_string()))),
+        ("--to", json!(selecting.to.map(|t| t.to_string()))),
+        ("--artifact", json!(selecting.artifacts)),
+        ("--path", json!(selecting.paths)),
+        ("--vss", json!(format!("{:?}", selecting.vss))),
+        ("--no-replay", json!(selecting.no_replay)),
+    ];
+    Identity {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        catalogue: catalogue_digest(),
+        evidence: fingerprint(evidence),
+        choices: choices.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+    }
 }
 
 /// The name of a timeline in the case folder.
@@ -135,22 +206,18 @@ const fn file_name(format: Format) -> &'static str {
     }
 }
 
-fn write_file(
-    folder: &Path,
-    name: &str,
-    write: impl FnOnce(&mut dyn Write) -> Result<(), Failure>,
-) -> Result<Finished, Failure> {
-    let path = folder.join(name);
-    let failed = |error| Failure::Output(path.display().to_string(), error);
-    let mut file = OutputFile::create(&path).map_err(failed)?;
-    write(&mut file)?;
-    file.finish().map_err(failed)
+/// Values as JSON lines.
+fn lines<T: Serialize>(values: impl Iterator<Item = T>, out: &mut dyn Write) -> Result<Option<String>, Failure> {
+    for value in values {
+        json_text::line(&value, out)?;
+        out.write_all(b"\n")?;
+    }
+    Ok(None)
 }
 
-fn write_json(value: &Value, out: &mut dyn Write) -> Result<(), Failure> {
-    serde_json::to_writer_pretty(&mut *out, value).map_err(io::Error::from)?;
-    out.write_all(b"\n")?;
-    Ok(())
+fn pretty(value: &Value, out: &mut dyn Write) -> Result<Option<String>, Failure> {
+    json_text::pretty(value, out)?;
+    Ok(None)
 }
 
 fn output_row(folder: &Path, output: &Finished) -> Value {

@@ -8,7 +8,7 @@ use emotrace_core::model::{EmoCheck, Timestamp};
 use emotrace_core::pipeline::{Evidence, Extraction, extract};
 use serde_json::{Value, json};
 
-use super::{judgement, options, print};
+use super::{check_temporary, json_text, judgement, options, print};
 use crate::args::{Emocheck, Language};
 use crate::exit::Failure;
 use crate::progress::display;
@@ -27,6 +27,7 @@ pub(crate) fn run(arguments: &Emocheck) -> ExitCode {
 }
 
 fn answer(arguments: &Emocheck) -> Result<bool, Failure> {
+    check_temporary(&arguments.running, &arguments.evidence.paths)?;
     let options = options(&arguments.running, None);
     let evidence = Evidence::open(&arguments.evidence.paths)?;
     let progress = display(arguments.running.progress);
@@ -38,7 +39,7 @@ fn answer(arguments: &Emocheck) -> Result<bool, Failure> {
         let all: Vec<Value> = assessment.emocheck.iter().map(|e| object(e, &extraction)).collect();
         // One installed system is the rule; EmoCheck's readers expect one object.
         let json = if all.len() == 1 { all.into_iter().next().unwrap_or_default() } else { Value::Array(all) };
-        format!("{}\n", serde_json::to_string_pretty(&json).map_err(|e| Failure::Message(e.to_string()))?)
+        json_text(&json)?
     } else {
         assessment.emocheck.iter().map(|e| report(e, &extraction, arguments.lang)).collect::<Vec<_>>().join("\n")
     };

@@ -4,19 +4,23 @@ use std::fmt::Write;
 
 use emotrace_core::export::escape::visible;
 use emotrace_core::pipeline::Evidence;
+use emotrace_core::source::form;
 use serde_json::{Value, json};
 
-use super::print;
+use super::{print, print_json};
 use crate::args::Info;
 use crate::exit::{Exit, Failure};
 
 pub(crate) fn run(arguments: &Info) -> Result<Exit, Failure> {
     std::panic::set_hook(Box::new(|_| {}));
     let evidence = Evidence::open(&arguments.evidence.paths)?;
-    let facts = facts(&evidence);
+    let mut facts = facts(&evidence);
+    facts["given"] = given(&evidence);
+    if let Some(image) = image(&evidence) {
+        facts["image"] = image;
+    }
     if arguments.json {
-        let json = serde_json::to_string_pretty(&facts).map_err(|e| Failure::Message(e.to_string()))?;
-        print(&format!("{json}\n"))?;
+        print_json(&facts)?;
     } else {
         let mut text = String::new();
         outline(&facts, 0, &mut text);
@@ -26,7 +30,8 @@ pub(crate) fn run(arguments: &Info) -> Result<Exit, Failure> {
     Ok(if bad { Exit::Incomplete } else { Exit::Done })
 }
 
-/// Everything that is known of the evidence as a whole.
+/// Everything that is known of the evidence as a whole, and is the same however it was packed and wherever it lies: the disk,
+/// its partitions and file systems, the installed systems. [`image`] and [`given`] tell the rest.
 pub(crate) fn facts(evidence: &Evidence) -> Value {
     let file_systems: Vec<Value> = evidence
         .volumes
@@ -50,7 +55,7 @@ pub(crate) fn facts(evidence: &Evidence) -> Value {
     let gaps: Vec<String> = evidence.source.iter().flat_map(|s| s.gaps()).map(|g| g.to_string()).collect();
     let mut facts = json!({
         "evidence": evidence.label,
-        "image": evidence.source.as_ref().map(|s| json!(s.facts())),
+        "size": evidence.source.as_ref().map(|s| s.facts().size),
         "partitions": evidence.layout.as_ref().map(|l| json!(l)),
         "file_systems": file_systems,
         "hosts": evidence.hosts,
@@ -58,6 +63,18 @@ pub(crate) fn facts(evidence: &Evidence) -> Value {
     });
     prune(&mut facts);
     facts
+}
+
+/// What the image's files say of themselves: container, segments, what was written down at the acquisition, stored hashes.
+pub(crate) fn image(evidence: &Evidence) -> Option<Value> {
+    let mut facts = json!(evidence.source.as_ref()?.facts());
+    prune(&mut facts);
+    Some(facts)
+}
+
+/// What was given on the command line, and what it is on this machine: a file, a folder, a device, a symbolic link to one.
+pub(crate) fn given(evidence: &Evidence) -> Value {
+    evidence.paths.iter().map(|path| json!({"path": path.display().to_string(), "is": form(path)})).collect()
 }
 
 /// What is not known is left out.

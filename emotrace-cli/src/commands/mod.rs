@@ -20,6 +20,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use emotrace_core::export::escape::visible;
+use emotrace_core::export::json;
 use emotrace_core::model::{Coverage, Loss, ParseIssue};
 use emotrace_core::pipeline::{Address, Evidence, Extraction, Options, PathPattern, Selection, Vss};
 
@@ -53,36 +54,86 @@ fn options(running: &Running, selecting: Option<&Selecting>) -> Options {
     }
 }
 
-/// Refuses an output place that is evidence or lies in it.
+/// Refuses an output place that is evidence or lies in it, by whatever name it is called.
 fn check_output(output: &Path, evidence: &[PathBuf]) -> Result<(), Failure> {
-    let absolute = |path: &Path| -> PathBuf {
-        // The output need not exist yet: its nearest folder that does decides.
-        let mut rest = Vec::new();
-        let mut at = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-        loop {
-            match at.canonicalize() {
-                Ok(found) => return rest.iter().rev().fold(found, |place, name| place.join(name)),
-                Err(_) => match (at.file_name().map(ToOwned::to_owned), at.parent().map(Path::to_owned)) {
-                    (Some(name), Some(parent)) => {
-                        rest.push(name);
-                        at = parent;
-                    }
-                    _ => return at,
-                },
-            }
-        }
-    };
     let output = absolute(output);
-    for path in evidence {
-        let place = absolute(path);
-        if output == place || (place.is_dir() && output.starts_with(&place)) {
-            let (output, place) = (output.display(), place.display());
-            return Err(Failure::Message(format!(
-                "the output {output} lies in the evidence {place}; nothing is ever written there, name another place"
-            )));
+    match evidence.iter().find(|path| touches(&output, path)) {
+        Some(path) => Err(lies_in_evidence("the output", &output, path)),
+        None => Ok(()),
+    }
+}
+
+/// The same for the files of an image that were found beside the given ones.
+fn check_segments(output: &Path, evidence: &Evidence) -> Result<(), Failure> {
+    let output = absolute(output);
+    let found = evidence.source.iter().flat_map(|source| source.paths());
+    match found.into_iter().find(|path| touches(&output, path)) {
+        Some(path) => Err(lies_in_evidence("the output", &output, path)),
+        None => Ok(()),
+    }
+}
+
+/// Refuses a place for temporary files that lies in the evidence.
+fn check_temporary(running: &Running, evidence: &[PathBuf]) -> Result<(), Failure> {
+    let place = absolute(&running.temp.clone().unwrap_or_else(std::env::temp_dir));
+    match evidence.iter().find(|path| touches(&place, path)) {
+        Some(path) => Err(lies_in_evidence("the folder for temporary files (--temp)", &place, path)),
+        None => Ok(()),
+    }
+}
+
+fn lies_in_evidence(what: &str, output: &Path, evidence: &Path) -> Failure {
+    let (output, place) = (output.display(), absolute(evidence));
+    let place = place.display();
+    Failure::Message(format!(
+        "{what} {output} lies in the evidence {place}; nothing is ever written there, name another place"
+    ))
+}
+
+/// A path without links. It need not exist yet: its nearest folder that does decides.
+fn absolute(path: &Path) -> PathBuf {
+    let mut rest = Vec::new();
+    let mut at = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    loop {
+        match at.canonicalize() {
+            Ok(found) => return rest.iter().rev().fold(found, |place, name| place.join(name)),
+            Err(_) => match (at.file_name().map(ToOwned::to_owned), at.parent().map(Path::to_owned)) {
+                (Some(name), Some(parent)) => {
+                    rest.push(name);
+                    at = parent;
+                }
+                _ => return at,
+            },
         }
     }
-    Ok(())
+}
+
+/// True if a place is evidence, or lies in a folder that is: by path, and by what the system says is the same file (a hard
+/// link, another mount of a folder, another node of a device).
+fn touches(output: &Path, evidence: &Path) -> bool {
+    let place = absolute(evidence);
+    if output == place || (place.is_dir() && output.starts_with(&place)) {
+        return true;
+    }
+    let Some(evidence) = same_file(&place) else { return false };
+    output.ancestors().enumerate().any(|(n, at)| (n == 0 || place.is_dir()) && same_file(at) == Some(evidence))
+}
+
+/// What two names of one file have in common.
+#[cfg(unix)]
+fn same_file(path: &Path) -> Option<(bool, u64, u64)> {
+    use std::os::unix::fs::{FileTypeExt, MetadataExt};
+    let facts = std::fs::metadata(path).ok()?;
+    Some(match facts.file_type().is_block_device() {
+        true => (true, facts.rdev(), 0),
+        false => (false, facts.dev(), facts.ino()),
+    })
+}
+
+/// Elsewhere the path has to do.
+#[cfg(not(unix))]
+fn same_file(_path: &Path) -> Option<(bool, u64, u64)> {
+    None
 }
 
 /// Makes the output folder, which must be new or empty.
@@ -153,6 +204,18 @@ fn open_place(evidence: &Path, segments: &[PathBuf], place: &str) -> Result<(Evi
         evidence.mount_snapshots(&Vss::Only(vec![number]))?;
     }
     Ok((evidence, address))
+}
+
+/// A value as JSON on several lines.
+fn json_text(value: &impl serde::Serialize) -> Result<String, Failure> {
+    let mut text = Vec::new();
+    json::pretty(value, &mut text).map_err(|error| Failure::Message(error.to_string()))?;
+    String::from_utf8(text).map_err(|error| Failure::Message(error.to_string()))
+}
+
+/// JSON for the terminal or a pipe.
+fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
+    print(&json_text(value)?)
 }
 
 /// Text for the terminal or a pipe.

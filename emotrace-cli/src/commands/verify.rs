@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use emotrace_core::pipeline::{Evidence, Options, Progress, RunError};
 use emotrace_core::source::{self, Algorithm, HashError, Outcome, Source, Verification};
 
-use super::print;
+use super::{print, print_json};
 use crate::args::Verify;
 use crate::exit::{Exit, Failure};
 use crate::progress::display;
@@ -17,8 +17,7 @@ pub(crate) fn run(arguments: &Verify) -> Result<Exit, Failure> {
     let result = verify(&source, &*progress)?;
     drop(progress);
     if arguments.json {
-        let json = serde_json::to_string_pretty(&result).map_err(|e| Failure::Message(e.to_string()))?;
-        print(&format!("{json}\n"))?;
+        print_json(&result)?;
     } else {
         print(&text(&result))?;
     }

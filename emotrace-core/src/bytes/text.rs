@@ -1,12 +1,15 @@
 //! Text out of evidence, without loss.
 //!
 //! Windows names are sequences of 16-bit units and need not be valid UTF-16. A lone surrogate U+D800 … U+DFFF has no
-//! place in UTF-8, so it is kept as the private character U+10F800 … U+10FFFF (its own value plus 0x102000). The mapping
-//! is one to one and can be undone with [`to_utf16`]; Unicode gives those characters to nobody, and Windows does not use
-//! them.
+//! place in UTF-8, so it is kept as the private character U+10F800 … U+10FFFF (its own value plus 0x102000). Text that
+//! truly holds one of those characters is kept as the stand-ins of its two surrogates, so a stand-in always stands for
+//! one unit and [`to_utf16`] gives back the units that were read, whatever they were.
 
 /// From a lone surrogate to the character that stands for it.
 const SURROGATE_SHIFT: u32 = 0x10_2000;
+
+/// The first character that stands for a surrogate.
+const FIRST_STAND_IN: char = '\u{10f800}';
 
 /// Text from little-endian UTF-16 bytes; an odd last byte is left out.
 pub fn from_utf16le(bytes: &[u8]) -> String {
@@ -25,13 +28,57 @@ pub fn from_utf16le_until_nul(bytes: &[u8]) -> String {
 
 /// Text from UTF-16 units, lone surrogates kept.
 pub fn from_utf16(units: impl IntoIterator<Item = u16>) -> String {
-    char::decode_utf16(units)
-        .map(|unit| match unit {
-            Ok(c) => c,
-            Err(lone) => char::from_u32(u32::from(lone.unpaired_surrogate()).saturating_add(SURROGATE_SHIFT))
-                .unwrap_or(char::REPLACEMENT_CHARACTER),
-        })
-        .collect()
+    let units = units.into_iter();
+    let mut text = String::with_capacity(units.size_hint().0);
+    for unit in char::decode_utf16(units) {
+        match unit {
+            Ok(c) => push(&mut text, c),
+            Err(lone) => text.push(stand_in(lone.unpaired_surrogate())),
+        }
+    }
+    text
+}
+
+/// Text from UTF-8. Surrogates in it (as in WTF-8, which is how copies on other systems hold Windows names) are kept as
+/// [`from_utf16`] keeps them; bytes that are no UTF-8 at all become U+FFFD.
+pub fn from_utf8(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    let mut rest = bytes;
+    loop {
+        let (valid, bad) = match std::str::from_utf8(rest) {
+            Ok(valid) => (valid, None),
+            Err(error) => {
+                let (valid, behind) = rest.split_at_checked(error.valid_up_to()).unwrap_or_default();
+                (std::str::from_utf8(valid).unwrap_or_default(), Some((behind, error.error_len())))
+            }
+        };
+        valid.chars().for_each(|c| push(&mut text, c));
+        match bad {
+            None => return text,
+            Some(([0xed, high @ 0xa0..=0xbf, low @ 0x80..=0xbf, behind @ ..], _)) => {
+                text.push(stand_in(0xd000 | u16::from(high & 0x3f) << 6 | u16::from(low & 0x3f)));
+                rest = behind;
+            }
+            Some((behind, len)) => {
+                text.push(char::REPLACEMENT_CHARACTER);
+                rest = behind.get(len.unwrap_or(behind.len())..).unwrap_or_default();
+            }
+        }
+    }
+}
+
+/// Adds a character; one of those that stand for surrogates as its own two.
+fn push(text: &mut String, c: char) {
+    if c < FIRST_STAND_IN {
+        text.push(c);
+    } else {
+        text.extend(c.encode_utf16(&mut [0; 2]).iter().map(|unit| stand_in(*unit)));
+    }
+}
+
+/// The character that stands for a surrogate.
+fn stand_in(surrogate: u16) -> char {
+    char::from_u32(u32::from(surrogate).saturating_add(SURROGATE_SHIFT)).unwrap_or(char::REPLACEMENT_CHARACTER)
 }
 
 /// The UTF-16 units that [`from_utf16`] was given.
@@ -99,6 +146,40 @@ mod tests {
         let text = from_utf16(units);
         assert_eq!(text.chars().count(), 6);
         assert_eq!(to_utf16(&text), units);
+    }
+
+    /// A name that truly holds the characters which stand for surrogates is not taken for one with lone surrogates: every
+    /// sequence of units has a text of its own, and comes back from it.
+    #[test]
+    fn no_two_names_share_a_text() {
+        let edges = [0, 0x41, 0xd7ff, 0xd800, 0xd83d, 0xdbfd, 0xdbfe, 0xdbff, 0xdc00, 0xdc3d, 0xdfff, 0xe000, 0xffff];
+        let mut texts = std::collections::BTreeMap::new();
+        let mut check = |units: Vec<u16>| {
+            let text = from_utf16(units.iter().copied());
+            assert_eq!(to_utf16(&text), units, "{units:04x?}");
+            assert_eq!(texts.insert(text, units.clone()).filter(|other| *other != units), None);
+        };
+        for a in edges {
+            for b in edges {
+                for c in edges {
+                    check(vec![a, b, c]);
+                }
+            }
+        }
+        // Every pair in the range that stands for surrogates, beside the lone ones.
+        for unit in 0xd800..=0xdfffu16 {
+            check(vec![unit]);
+            check(vec![0xdbfe, unit]);
+            check(vec![0xdbff, unit]);
+        }
+    }
+
+    #[test]
+    fn utf8_keeps_what_utf16_keeps() {
+        let units = [0x41, 0xd83d, 0x42, 0xdbfe, 0xdc3d, 0x8acb];
+        let wtf8 = b"A\xed\xa0\xbdB\xf4\x8f\xa0\xbd\xe8\xab\x8b";
+        assert_eq!(from_utf8(wtf8), from_utf16(units));
+        assert_eq!(from_utf8(b"a\xffb\xe8\xab"), "a\u{fffd}b\u{fffd}");
     }
 
     /// Witness: the LNK class identifier of MS-SHLLINK 2.1.

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::row::{Row, id_of};
-use super::{Context, Exporter};
+use super::{Context, Exporter, json};
 use crate::model::Event;
 
 pub(super) struct Jsonl {
@@ -16,7 +16,7 @@ impl Exporter for Jsonl {
     fn event(&mut self, event: &Event, out: &mut dyn Write) -> io::Result<bool> {
         let host = self.context.host(event);
         self.line.clear();
-        serde_json::to_writer(&mut self.line, &Row { event, host, id: None })?;
+        json::line(&Row { event, host, id: None }, &mut self.line)?;
         let id = id_of(&self.line);
         if event.origin.also_in.is_empty() {
             // The row is the one that the id names: the id goes in before the brace that closes it.
@@ -24,7 +24,7 @@ impl Exporter for Jsonl {
             writeln!(self.line, ",\"id\":\"{id}\"}}")?;
         } else {
             self.line.clear();
-            serde_json::to_writer(&mut self.line, &Row { event, host, id: Some(&id) })?;
+            json::line(&Row { event, host, id: Some(&id) }, &mut self.line)?;
             self.line.push(b'\n');
         }
         out.write_all(&self.line)?;

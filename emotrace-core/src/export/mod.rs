@@ -3,6 +3,7 @@
 mod bodyfile;
 mod csv;
 pub mod escape;
+pub mod json;
 mod jsonl;
 mod l2tcsv;
 mod output;
@@ -17,7 +18,7 @@ use chrono::{DateTime, FixedOffset, Offset, TimeZone, Utc};
 
 use crate::model::{Event, Host, Timestamp};
 
-pub use output::{Finished, OutputFile};
+pub use output::{Finished, OutputFile, partial_name};
 pub use row::row_id;
 
 /// A timeline format.

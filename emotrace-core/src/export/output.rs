@@ -30,10 +30,27 @@ impl OutputFile {
             let out = BufWriter::new(File::options().write(true).open(target)?);
             return Ok(Self::new(target, PathBuf::new(), out));
         }
-        let mut name = target.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_owned();
-        name.push(".partial");
-        let partial = target.with_file_name(name);
-        let out = BufWriter::with_capacity(1 << 18, File::create(&partial)?);
+        Self::create_new(target)
+    }
+
+    /// Begins a file in a folder that others may have put things into: whatever has its temporary name is removed, be it
+    /// the rest of a run that was killed or a link that somebody planted, and nothing is ever written through a link.
+    ///
+    /// # Errors
+    /// When the temporary file can't be made.
+    #[expect(clippy::disallowed_methods, reason = "an output, opened for writing")]
+    pub fn create_new(target: &Path) -> io::Result<Self> {
+        let partial = partial_name(target)?;
+        // A new file: the system follows no link then.
+        let new = || File::options().write(true).create_new(true).open(&partial);
+        let file = match new() {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                fs::remove_file(&partial)?;
+                new()?
+            }
+            file => file?,
+        };
+        let out = BufWriter::with_capacity(1 << 18, file);
         Ok(Self::new(target, partial, out))
     }
 
@@ -57,6 +74,16 @@ impl OutputFile {
         self.partial.clear();
         Ok(Finished { path: self.target.clone(), bytes: self.bytes, sha256 })
     }
+}
+
+/// The name that a file has while it is written.
+///
+/// # Errors
+/// When the path names no file.
+pub fn partial_name(target: &Path) -> io::Result<PathBuf> {
+    let mut name = target.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_owned();
+    name.push(".partial");
+    Ok(target.with_file_name(name))
 }
 
 /// A finished output file.
@@ -124,6 +151,24 @@ mod tests {
         out.write_all(b"gone").unwrap();
         out.finish().unwrap();
         assert!(!fs::metadata(null).unwrap().is_file());
+    }
+
+    /// A link under the temporary name, or under the file's own, is taken away, and what it points at is not touched.
+    #[cfg(unix)]
+    #[test]
+    fn nothing_is_written_through_a_link() {
+        let dir = tempfile::tempdir().unwrap();
+        let (target, victim) = (dir.path().join("a.jsonl"), dir.path().join("victim"));
+        fs::write(&victim, "precious").unwrap();
+        for planted in [partial_name(&target).unwrap(), target.clone()] {
+            std::os::unix::fs::symlink(&victim, &planted).unwrap();
+            let mut file = OutputFile::create(&target).unwrap();
+            file.write_all(b"abc").unwrap();
+            file.finish().unwrap();
+            assert_eq!(fs::read(&victim).unwrap(), b"precious");
+            assert!(fs::symlink_metadata(&target).unwrap().is_file());
+            fs::remove_file(&target).unwrap();
+        }
     }
 
     #[test]

@@ -131,7 +131,7 @@ impl Serialize for Place<'_> {
 pub fn row_id(event: &Event, host: Option<&str>) -> String {
     let mut bytes = Vec::new();
     // Memory takes every byte, and a row holds nothing that JSON can't show.
-    let _ = serde_json::to_writer(&mut bytes, &Row { event, host, id: None });
+    let _ = super::json::line(&Row { event, host, id: None }, &mut bytes);
     id_of(&bytes)
 }
 

@@ -89,7 +89,7 @@ impl Exporter for Timesketch {
         for value in row.values_mut() {
             cut(value);
         }
-        serde_json::to_writer(&mut *out, &row)?;
+        super::json::line(&row, out)?;
         out.write_all(b"\n")?;
         Ok(true)
     }

@@ -14,9 +14,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{FileSystem, FileSystemFacts, FileSystemIssue, Metafile};
-use crate::bytes::ReadAt;
+use crate::bytes::{ReadAt, text};
 use crate::model::{FileEntry, FileName, FileReference, Loss, MacbTimes, Namespace, StreamFacts};
-use crate::source::EvidenceFile;
+use crate::source::{EvidenceFile, SourceError, folder_names};
 
 /// How deep a drive root may lie in a collection, and how deep a tree is followed.
 const MAX_ROOT_DEPTH: usize = 6;
@@ -145,18 +145,15 @@ impl Folder {
 
     /// A name as it was on the evidence.
     fn name_of(&self, name: &OsStr) -> String {
-        let name = name.to_string_lossy();
-        if self.percent_encoded { percent_decoded(&name) } else { name.into_owned() }
+        let bytes = name.as_encoded_bytes();
+        if self.percent_encoded { percent_decoded(bytes) } else { text::from_utf8(bytes) }
     }
 
     /// Entries of a directory, sorted by name so that every run sees the same order.
-    fn children(&self, directory: &Path) -> io::Result<Vec<(String, PathBuf, fs::FileType)>> {
-        let mut children = Vec::new();
-        for child in fs::read_dir(directory)? {
-            let child = child?;
-            children.push((self.name_of(&child.file_name()), child.path(), child.file_type()?));
-        }
-        children.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| a.1.cmp(&b.1)));
+    fn children(&self, directory: &Path) -> io::Result<Vec<(String, PathBuf)>> {
+        let names = folder_names(directory)?;
+        let mut children: Vec<_> = names.iter().map(|name| (self.name_of(name), directory.join(name))).collect();
+        children.sort();
         Ok(children)
     }
 
@@ -168,15 +165,16 @@ impl Folder {
                 return Err(io::ErrorKind::NotFound.into());
             }
             let direct = place.join(part);
-            place = if !self.percent_encoded && fs::symlink_metadata(&direct).is_ok() {
+            // A name that is written in another way here is looked for among its neighbours.
+            place = if self.name_of(part.as_ref()) == part && fs::symlink_metadata(&direct).is_ok() {
                 direct
             } else {
-                let wanted = |name: &str| name.to_lowercase() == part.to_lowercase();
-                self.children(&place)?
-                    .into_iter()
-                    .find(|(name, ..)| wanted(name))
-                    .map(|(_, at, _)| at)
-                    .ok_or(io::ErrorKind::NotFound)?
+                let children = self.children(&place)?;
+                let folded = part.to_lowercase();
+                let exact = children.iter().position(|(name, _)| name == part);
+                // Of names that differ by case only, the very one that was asked for.
+                let found = exact.or_else(|| children.iter().position(|(name, _)| name.to_lowercase() == folded));
+                found.and_then(|at| children.into_iter().nth(at)).ok_or(io::ErrorKind::NotFound)?.1
             };
         }
         Ok(place)
@@ -203,7 +201,7 @@ impl Folder {
     fn stream_alone(&self, path: &str) -> Option<FileEntry> {
         let (folder, name) = path.rsplit_once('\\')?;
         let parent = self.resolve(folder).ok()?;
-        self.children(&parent).ok()?.into_iter().find_map(|(child, place, _)| {
+        self.children(&parent).ok()?.into_iter().find_map(|(child, place)| {
             let size = fs::symlink_metadata(&place).ok()?.len();
             let found = self.entry_of(format!("{folder}\\{child}"), &place, false, size);
             let is_it = found.primary_name().is_some_and(|n| n.name.eq_ignore_ascii_case(name));
@@ -230,18 +228,19 @@ impl Folder {
             Ok(children) => children,
             Err(error) => return issue(not_read(path, error)),
         };
-        for (name, place, kind) in children {
+        for (name, place) in children {
             let path = format!("{path}\\{name}");
-            if kind.is_symlink() {
-                issue(not_read(&path, "a symbolic link on the examiner's machine, not followed"));
-            } else {
-                match fs::symlink_metadata(&place) {
-                    Ok(facts) => visit(self.entry_of(path.clone(), &place, kind.is_dir(), facts.len())),
-                    Err(error) => issue(not_read(&path, error)),
+            match fs::symlink_metadata(&place) {
+                Err(error) => issue(not_read(&path, error)),
+                Ok(facts) if facts.is_symlink() => {
+                    issue(not_read(&path, "a symbolic link on the examiner's machine, not followed"));
                 }
-            }
-            if kind.is_dir() {
-                self.walk_below(&place, &path, depth.saturating_add(1), visit, issue);
+                Ok(facts) => {
+                    visit(self.entry_of(path.clone(), &place, facts.is_dir(), facts.len()));
+                    if facts.is_dir() {
+                        self.walk_below(&place, &path, depth.saturating_add(1), visit, issue);
+                    }
+                }
             }
         }
     }
@@ -279,7 +278,12 @@ impl FileSystem for Folder {
             // Collections that keep streams write them beside the file.
             (None, stream) => self.resolve(&format!("{path}:{stream}"))?,
         };
-        Ok(Arc::new(EvidenceFile::open(&place).map_err(io::Error::other)?))
+        // The place on the examiner's machine is no part of what is said of the evidence.
+        let file = EvidenceFile::open(&place).map_err(|error| match error {
+            SourceError::Open { error, .. } => error,
+            other => io::Error::other(other.reason()),
+        })?;
+        Ok(Arc::new(file))
     }
 
     fn lookup(&self, path: &str) -> io::Result<FileEntry> {
@@ -302,7 +306,7 @@ impl FileSystem for Folder {
         let path = directory.primary_name().map(|n| n.path.as_str()).unwrap_or_default();
         self.children(&self.resolve(path)?)?
             .into_iter()
-            .map(|(name, place, _)| self.entry_at(&format!("{path}\\{name}"), &place))
+            .map(|(name, place)| self.entry_at(&format!("{path}\\{name}"), &place))
             .collect()
     }
 }
@@ -344,21 +348,20 @@ fn not_read(place: &str, error: impl ToString) -> FileSystemIssue {
 }
 
 fn find_roots(folder: &Path, at: &Path, depth: usize, found: &mut Vec<Folder>) -> io::Result<()> {
-    let mut names: Vec<_> = fs::read_dir(at)?.collect::<Result<_, _>>()?;
-    names.sort_by_key(fs::DirEntry::file_name);
-    let is_root =
-        names.iter().any(|n| ROOT_NAMES.iter().any(|root| n.file_name().to_string_lossy().eq_ignore_ascii_case(root)));
+    let names = folder_names(at)?;
+    let is_root = names.iter().any(|n| ROOT_NAMES.iter().any(|root| n.eq_ignore_ascii_case(root)));
     if is_root {
         let inside = at.strip_prefix(folder).unwrap_or(at);
         // Velociraptor encodes names in its uploads; the drive's own folder shows it.
         let percent_encoded = inside.components().any(|c| c.as_os_str().to_string_lossy().contains("%3A"));
-        let letter = at.file_name().and_then(|name| drive_letter(&percent_decoded(&name.to_string_lossy())));
+        let letter = at.file_name().and_then(|name| drive_letter(&percent_decoded(name.as_encoded_bytes())));
         found.push(Folder::at(at, letter, percent_encoded));
     } else if depth < MAX_ROOT_DEPTH {
         for child in names {
-            if child.file_type()?.is_dir() {
+            let child = at.join(child);
+            if fs::symlink_metadata(&child).is_ok_and(|facts| facts.is_dir()) {
                 // A folder that can't be listed is reported by the walk, if it lies in a root at all.
-                let _ = find_roots(folder, &child.path(), depth.saturating_add(1), found);
+                let _ = find_roots(folder, &child, depth.saturating_add(1), found);
             }
         }
     }
@@ -375,9 +378,9 @@ fn drive_letter(name: &str) -> Option<char> {
     }
 }
 
-fn percent_decoded(name: &str) -> String {
+fn percent_decoded(name: &[u8]) -> String {
     let mut bytes = Vec::with_capacity(name.len());
-    let mut rest = name.as_bytes();
+    let mut rest = name;
     while let Some((&first, after)) = rest.split_first() {
         let decoded = (first == b'%')
             .then(|| after.get(..2).and_then(|hex| std::str::from_utf8(hex).ok()))
@@ -394,7 +397,7 @@ fn percent_decoded(name: &str) -> String {
             }
         }
     }
-    String::from_utf8_lossy(&bytes).into_owned()
+    text::from_utf8(&bytes)
 }
 
 #[cfg(test)]
@@ -454,6 +457,30 @@ mod tests {
         let entry = Folder::find(dir.path()).unwrap()[0].lookup(r"\Windows\notepad.exe").unwrap();
         assert_eq!(entry.standard_information, None);
         assert_eq!(entry.names[0].times, MacbTimes::default());
+    }
+
+    /// Names that differ by case only are two files here, and a name is read as it was, however it is written.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn each_name_is_its_own_file() {
+        use std::os::unix::ffi::OsStrExt;
+        let dir = tree(&["C%3A/Windows/A.txt", "C%3A/Windows/a.txt", "C%3A/Windows/B%2541.txt"]);
+        let lone = OsStr::from_bytes(b"\xed\xa0\xbd");
+        fs::write(dir.path().join("C%3A/Windows").join(lone), "lone").unwrap();
+        fs::write(dir.path().join("C%3A/Windows/\u{10f83d}"), "whole").unwrap();
+        let root = &Folder::find(dir.path()).unwrap()[0];
+        let content = |path: &str| {
+            let data = root.open(&root.lookup(path).unwrap(), "").unwrap();
+            let mut bytes = vec![0; usize::try_from(data.len()).unwrap()];
+            crate::bytes::read_exact_at(&*data, 0, &mut bytes).unwrap();
+            String::from_utf8(bytes).unwrap()
+        };
+        for path in [r"\Windows\A.txt", r"\Windows\a.txt"] {
+            assert_eq!(content(path), format!("C%3A{}", path.replace('\\', "/")));
+        }
+        assert_eq!(content(r"\Windows\b%41.TXT"), "C%3A/Windows/B%2541.txt");
+        assert_eq!(content("\\Windows\\\u{10f83d}"), "lone");
+        assert_eq!(content("\\Windows\\\u{10fbfe}\u{10fc3d}"), "whole");
     }
 
     #[test]

@@ -51,8 +51,8 @@ pub fn decode(bytes: &[u8]) -> String {
             text::from_utf16(rest.as_chunks::<2>().0.iter().map(|pair| u16::from_be_bytes(*pair)))
         }
         [b'<', 0, ..] => text::from_utf16le(bytes),
-        [0xef, 0xbb, 0xbf, rest @ ..] => String::from_utf8_lossy(rest).into_owned(),
-        bytes => String::from_utf8_lossy(bytes).into_owned(),
+        [0xef, 0xbb, 0xbf, rest @ ..] => text::from_utf8(rest),
+        bytes => text::from_utf8(bytes),
     }
 }
 

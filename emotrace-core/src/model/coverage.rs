@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// How one artifact fared.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ArtifactCoverage {
     /// Inputs found.
     pub found: u64,
@@ -19,7 +19,7 @@ pub struct ArtifactCoverage {
     pub other_format: u64,
     /// Inputs of shadow copies that were not read because they are the same as on the live volume; they are not counted as
     /// found.
-    #[serde(skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub same_in_snapshots: u64,
     /// Events made, before equal ones of several shadow copies are folded into one.
     pub events: u64,

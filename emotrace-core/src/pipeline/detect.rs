@@ -185,8 +185,8 @@ fn pass(
     mut each: impl FnMut(&Event),
 ) -> Result<(), RunError> {
     progress.phase(name, extraction.timeline.len());
-    for (n, event) in (1u64..).zip(extraction.timeline.events()?) {
-        each(&event?);
+    for (n, event) in (1u64..).zip(extraction.timeline.events().map_err(RunError::Temporary)?) {
+        each(&event.map_err(RunError::Temporary)?);
         if n % STEP == 0 {
             options.check()?;
             progress.advance(STEP);

@@ -332,7 +332,9 @@ impl Evidence {
                         let (name, path) = (name_of(path), path.clone());
                         evidence.loose.push(Loose { name, path, what: *what, data: Arc::new(file) });
                     }
-                    Err(error) => evidence.issue("image", None, Loss::Whole, error),
+                    Err(error) => {
+                        evidence.issue("image", None, Loss::Whole, format!("{}: {}", name_of(path), error.reason()));
+                    }
                 }
             }
         }
@@ -351,7 +353,7 @@ impl Evidence {
             evidence.issue("image", issue.offset, Loss::None, format!("{place}{}", issue.error));
         }
         for left_out in &source.facts().left_out {
-            let error = format!("{} is left out: {}", left_out.file.display(), left_out.reason);
+            let error = format!("{} is left out: {}", name_of(&left_out.file), left_out.reason);
             evidence.issue("image", None, Loss::None, error);
         }
         for issue in &layout.issues {

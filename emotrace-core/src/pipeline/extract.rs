@@ -32,9 +32,12 @@ const WALK: u32 = u32::MAX;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RunError {
-    /// Temporary files or the output can't be written or read back.
+    /// The output can't be written.
     #[error("the output can't be written: {0}")]
     Output(#[source] io::Error),
+    /// Temporary files can't be written or read back.
+    #[error("temporary files can't be written or read back: {0}")]
+    Temporary(#[source] io::Error),
     /// No threads can be started.
     #[error("no threads can be started: {0}")]
     Threads(#[from] rayon::ThreadPoolBuildError),
@@ -51,13 +54,19 @@ pub struct Extraction {
     pub coverage: Coverage,
     /// The installed systems.
     pub hosts: Vec<Host>,
-    image_issues: Vec<ParseIssue>,
+    pub(super) image_issues: Vec<ParseIssue>,
 }
 
 impl Extraction {
     /// What could not be read: first of the image and its volumes, then of the artifacts in the plan's order.
     pub fn issues(&self) -> impl Iterator<Item = &ParseIssue> {
         self.image_issues.iter().chain(self.timeline.issues())
+    }
+
+    /// Looks again which parts of the image could not be read. To be called when something else has read the image (hashing,
+    /// judging) and has come to its end; in its midst, what is known of the gaps would depend on luck.
+    pub fn note_gaps(&mut self, evidence: &Evidence) {
+        self.image_issues = image_issues(evidence);
     }
 }
 
@@ -85,7 +94,11 @@ struct Run<'r> {
 /// [`Extraction::issues`].
 pub fn extract(evidence: &Evidence, options: &Options, progress: &dyn Progress) -> Result<Extraction, RunError> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(options.threads.unwrap_or(0)).build()?;
-    let builder = TimelineBuilder::new(artifacts::schema(), options.temporary.as_deref())?;
+    let builder = match &options.keep {
+        Some(folder) => TimelineBuilder::kept(artifacts::schema(), folder),
+        None => TimelineBuilder::new(artifacts::schema(), options.temporary.as_deref()),
+    };
+    let builder = builder.map_err(RunError::Temporary)?;
     let lane = || Mutex::new(Lane { worker: builder.worker(), coverage: Coverage::default(), found: Vec::new() });
     let mut run = Run {
         evidence,
@@ -103,9 +116,15 @@ pub fn extract(evidence: &Evidence, options: &Options, progress: &dyn Progress) 
     let coverage = run.coverage();
     let Run { lanes, hosts, .. } = run;
     drop(lanes);
-    let mut image_issues = evidence.issues.clone();
-    image_issues.extend(gaps(evidence));
-    Ok(Extraction { timeline: builder.finish()?, coverage, hosts, image_issues })
+    let timeline = builder.finish().map_err(RunError::Temporary)?;
+    Ok(Extraction { timeline, coverage, hosts, image_issues: image_issues(evidence) })
+}
+
+/// What was wrong while opening, and the gaps that are known by now.
+pub(super) fn image_issues(evidence: &Evidence) -> Vec<ParseIssue> {
+    let mut issues = evidence.issues.clone();
+    issues.extend(gaps(evidence));
+    issues
 }
 
 /// Unreadable parts of the image that are known by now.

@@ -1,6 +1,7 @@
 //! The whole way, from evidence to timeline. The only room that sees all others, and the only one with threads.
 
 mod address;
+mod checkpoint;
 mod detect;
 mod evidence;
 mod extract;
@@ -13,6 +14,7 @@ mod progress;
 mod run;
 
 pub use address::{Address, Target};
+pub use checkpoint::{Kept, catalogue_digest, fingerprint};
 pub use detect::{AssessError, Judging, assess};
 pub use evidence::{Evidence, EvidenceError, Mounted, Vss};
 pub use extract::{Extraction, RunError, extract};

@@ -2,8 +2,12 @@
 //!
 //! The copies lie under `DIR/<volume>%3A/…`, the layout that triage collectors use, so that the folder can be read as
 //! evidence again. Names come from the evidence and may be hostile: whatever could lead out of the folder, or has a
-//! meaning of its own on some system, is written as `%XX`.
+//! meaning of its own on some system, is written as `%XX`; names that differ by case only get numbers, so that the folder can
+//! be carried to any system; paths that no system takes lie under `%long/`. The manifest has every path as it was.
+//!
+//! Nothing is followed: a link that somebody puts into the folder while it is filled ends the run.
 
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -17,12 +21,17 @@ use super::progress::Progress;
 use super::run::{Options, Selection};
 use super::{RunError, hives};
 use crate::bytes::SeekReader;
+use crate::bytes::text::to_utf16;
 use crate::export::OutputFile;
 use crate::filesystem::glob::{Pattern, folded};
 use crate::model::{FileEntry, FileReference, Timestamp};
 
 /// Most bytes of a name on the examiner's file system.
 const MAX_NAME: usize = 200;
+/// Most bytes of a path below the output folder. Linux takes 4,096 for a whole path, macOS 1,024.
+const MAX_PATH: usize = 800;
+/// The folder of what has a longer one. No name of the evidence is written so: a `%` of its own would be `%25`.
+const LONG: &str = "%long";
 
 /// One copied stream, as the manifest lists it.
 #[derive(Clone, Debug, Serialize)]
@@ -82,6 +91,7 @@ pub fn preserve(
     progress: &dyn Progress,
 ) -> Result<Vec<Copied>, RunError> {
     let mut copied = Vec::new();
+    let mut places = Places::new(folder);
     let labels: Vec<&str> = evidence.volumes.iter().filter_map(|v| v.label.as_deref()).collect();
     let asked: Vec<Asked> = wanted.patterns.iter().map(|pattern| Asked::new(pattern, &labels, evidence)).collect();
     let plan = Plan::new(&Selection::default());
@@ -101,7 +111,7 @@ pub fn preserve(
             for entry in entries.iter().filter(|e| wanted.deleted || !e.deleted || by_record(e)) {
                 for (path, stream) in wanted_of(&plan, &asked, volume, mounted, entry, wanted.deleted) {
                     options.check()?;
-                    copied.push(copy(mounted, entry, &path, &stream, folder)?);
+                    copied.push(copy(mounted, entry, &path, &stream, &mut places)?);
                 }
             }
             progress.advance(1);
@@ -207,7 +217,13 @@ fn wanted_of(
     places
 }
 
-fn copy(mounted: &Mounted, entry: &FileEntry, path: &str, stream: &str, folder: &Path) -> Result<Copied, RunError> {
+fn copy(
+    mounted: &Mounted,
+    entry: &FileEntry,
+    path: &str,
+    stream: &str,
+    places: &mut Places<'_>,
+) -> Result<Copied, RunError> {
     let time = |t: Option<Timestamp>| t.map(|t| t.to_string());
     let times = entry.standard_information.map(|s| s.times).unwrap_or_default();
     let grade = entry.stream(stream).and_then(|facts| facts.recoverable);
@@ -235,11 +251,16 @@ fn copy(mounted: &Mounted, entry: &FileEntry, path: &str, stream: &str, folder: 
             return Ok(copied);
         }
     };
-    let target = free_name(&folder.join(safe_path(mounted, path, stream, entry)))?;
-    if let Some(parent) = target.parent() {
-        fs::create_dir_all(parent)?;
-    }
-    let mut out = OutputFile::create(&target)?;
+    let place = match places.make(&safe_path(mounted, path, stream, entry)) {
+        Ok(place) => place,
+        // The examiner's file system does not take the name; the next one may be an easier one.
+        Err(error) if error.kind() == io::ErrorKind::InvalidFilename => {
+            copied.error = Some(format!("no copy can be made under this name: {error}"));
+            return Ok(copied);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let mut out = OutputFile::create_new(&places.folder.join(&place))?;
     let mut reader = SeekReader::new(data);
     let mut buffer = vec![0; 1 << 20];
     loop {
@@ -256,7 +277,7 @@ fn copy(mounted: &Mounted, entry: &FileEntry, path: &str, stream: &str, folder: 
     let finished = out.finish()?;
     copied.size = finished.bytes;
     copied.sha256 = Some(finished.sha256);
-    copied.copy = finished.path.strip_prefix(folder).ok().map(|p| p.to_string_lossy().into_owned());
+    copied.copy = Some(place.to_string_lossy().into_owned());
     Ok(copied)
 }
 
@@ -277,7 +298,11 @@ fn safe_path(mounted: &Mounted, path: &str, stream: &str, entry: &FileEntry) -> 
         let record = entry.reference.map(|r| r.to_string()).unwrap_or_default();
         name = format!("{name}%23{record}");
     }
-    place.push(name);
+    place.push(&name);
+    if place.as_os_str().len() > MAX_PATH {
+        let hash: String = sha256_hex(format!("{path}:{stream}").as_bytes()).chars().take(16).collect();
+        return PathBuf::from(safe_name(&label)).join(LONG).join(format!("{hash}~{name}"));
+    }
     place
 }
 
@@ -285,7 +310,7 @@ fn safe_path(mounted: &Mounted, path: &str, stream: &str, entry: &FileEntry) -> 
 /// character of `.`, `..` and the names of DOS devices, and for a dot or blank at the end. Names that are too long are cut
 /// and marked with their own hash.
 fn safe_name(name: &str) -> String {
-    const DEVICES: &[&str] = &["con", "prn", "aux", "nul", "com", "lpt"];
+    const DEVICES: &[&str] = &["con", "prn", "aux", "nul", "com", "lpt", "conin$", "conout$", "clock$"];
     let stem = name.split('.').next().unwrap_or_default().trim_end().to_ascii_lowercase();
     let is_device = DEVICES.iter().any(|device| {
         stem.strip_prefix(device)
@@ -299,7 +324,7 @@ fn safe_name(name: &str) -> String {
             || crate::export::escape::visible(&c.to_string()) != c.to_string();
         let at_edge = (i == 0 && (is_device || name == "." || name == "..")) || (i == last && (c == '.' || c == ' '));
         if forbidden || at_edge {
-            for byte in c.to_string().bytes() {
+            for byte in bytes_of(c) {
                 safe.push_str(&format!("%{byte:02X}"));
             }
         } else {
@@ -315,25 +340,89 @@ fn safe_name(name: &str) -> String {
     if safe.is_empty() { "%00".to_owned() } else { safe }
 }
 
+/// A character in UTF-8; one that stands for a lone surrogate as the surrogate itself (WTF-8), so that the name is the same
+/// when the folder is read as evidence.
+fn bytes_of(c: char) -> Vec<u8> {
+    let text = c.to_string();
+    match to_utf16(&text).as_slice() {
+        [unit @ 0xd800..=0xdfff] => {
+            let low = |shift: u16| (unit >> shift & 0x3f) as u8 | 0x80;
+            vec![0xed, low(6), low(0)]
+        }
+        _ => text.into_bytes(),
+    }
+}
+
 fn sha256_hex(bytes: &[u8]) -> String {
     use sha2::{Digest, Sha256};
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The path itself, or one with a number behind it if something lies there already: names that differ by case only are
-/// one name on many systems.
-fn free_name(path: &Path) -> io::Result<PathBuf> {
-    for n in 1u32..10_000 {
-        let mut name = path.file_name().unwrap_or_default().to_owned();
-        if n > 1 {
-            name.push(format!("~{n}"));
+/// The places of the copies below the output folder. Names that differ by case only are one name on many systems.
+struct Places<'f> {
+    folder: &'f Path,
+    /// Folded paths of files, and of folders.
+    files: HashSet<String>,
+    folders: HashSet<String>,
+    /// The last number that was given behind each folded path.
+    numbers: HashMap<String, u32>,
+}
+
+impl<'f> Places<'f> {
+    fn new(folder: &'f Path) -> Self {
+        Self { folder, files: HashSet::new(), folders: HashSet::new(), numbers: HashMap::new() }
+    }
+
+    /// Makes the folders of a place. Gives the place itself, or one with a number behind it if something lies there already.
+    fn make(&mut self, wanted: &Path) -> io::Result<PathBuf> {
+        let mut place = PathBuf::new();
+        for name in wanted.parent().into_iter().flat_map(Path::components) {
+            let mut name = name.as_os_str().to_owned();
+            while self.files.contains(&key(&place.join(&name))) {
+                name.push("~folder");
+            }
+            place.push(name);
+            self.make_folder(&place)?;
         }
-        let candidate = path.with_file_name(name);
-        if fs::symlink_metadata(&candidate).is_err() {
-            return Ok(candidate);
+        let name = wanted.file_name().unwrap_or_default();
+        let wanted = key(&place.join(name));
+        let mut number = self.numbers.get(&wanted).copied().unwrap_or(0);
+        loop {
+            number = number.saturating_add(1);
+            let mut numbered = name.to_owned();
+            if number > 1 {
+                numbered.push(format!("~{number}"));
+            }
+            let candidate = place.join(numbered);
+            let own = key(&candidate);
+            let known = self.files.contains(&own) || self.folders.contains(&own);
+            if !known && fs::symlink_metadata(self.folder.join(&candidate)).is_err() {
+                self.files.insert(own);
+                self.numbers.insert(wanted, number);
+                return Ok(candidate);
+            }
         }
     }
-    Err(io::Error::new(io::ErrorKind::AlreadyExists, format!("{} exists already", path.display())))
+
+    /// Makes one folder, or makes sure that it is one: nothing is written through a link.
+    fn make_folder(&mut self, place: &Path) -> io::Result<()> {
+        let full = self.folder.join(place);
+        match fs::create_dir(&full) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            made => made?,
+        }
+        if !fs::symlink_metadata(&full)?.is_dir() {
+            let why = format!("{} is no folder that was made here, and nothing is written through it", full.display());
+            return Err(io::Error::new(io::ErrorKind::AlreadyExists, why));
+        }
+        self.folders.insert(key(place));
+        Ok(())
+    }
+}
+
+/// What two paths have in common that are one on a system that folds case.
+fn key(place: &Path) -> String {
+    place.to_string_lossy().to_lowercase()
 }
 
 #[cfg(test)]
@@ -356,6 +445,7 @@ mod tests {
             ("a\0b", "a%00b"),
             ("evil\u{202e}txt", "evil%E2%80%AEtxt"),
             ("請求書.doc", "請求書.doc"),
+            ("lone\u{10f83d}", "lone%ED%A0%BD"),
             ("", "%00"),
         ] {
             assert_eq!(safe_name(hostile), safe, "{hostile:?}");
@@ -399,9 +489,44 @@ mod tests {
     #[test]
     fn names_that_are_taken_get_a_number() {
         let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("a.txt");
-        assert_eq!(free_name(&path).unwrap(), path);
-        fs::write(&path, "").unwrap();
-        assert_eq!(free_name(&path).unwrap(), dir.path().join("a.txt~2"));
+        let mut places = Places::new(dir.path());
+        let mut made = |wanted: &str| {
+            let place = places.make(Path::new(wanted)).unwrap();
+            fs::write(dir.path().join(&place), wanted).unwrap();
+            place.to_str().unwrap().to_owned()
+        };
+        assert_eq!(made("d/a.txt"), "d/a.txt");
+        assert_eq!(made("d/A.TXT"), "d/A.TXT~2");
+        assert_eq!(made("D/a.txt"), "D/a.txt~3");
+        assert_eq!(made("d/a.txt~4"), "d/a.txt~4");
+        assert_eq!(made("d/a.txt"), "d/a.txt~5");
+        // A folder where a file lies, and a file where a folder lies.
+        assert_eq!(made("d/A.txt/b"), "d/A.txt~folder/b");
+        assert_eq!(made("d"), "d~2");
+        assert_eq!(made("d/c"), "d/c");
+        fs::write(dir.path().join("there"), "").unwrap();
+        assert_eq!(made("there"), "there~2");
+    }
+
+    /// A link that was planted where a folder or a file will be made leads nowhere.
+    #[cfg(unix)]
+    #[test]
+    fn links_are_not_followed() {
+        let (dir, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let mut places = Places::new(dir.path());
+        std::os::unix::fs::symlink(outside.path(), dir.path().join("C%3A")).unwrap();
+        let error = places.make(Path::new("C%3A/Users/a.txt")).unwrap_err();
+        assert!(error.to_string().contains("C%3A"), "{error}");
+        let victim = outside.path().join("victim");
+        fs::write(&victim, "precious").unwrap();
+        std::os::unix::fs::symlink(&victim, dir.path().join("b.txt")).unwrap();
+        std::os::unix::fs::symlink(&victim, dir.path().join("b.txt~2.partial")).unwrap();
+        let place = places.make(Path::new("b.txt")).unwrap();
+        assert_eq!(place, Path::new("b.txt~2"));
+        let mut out = OutputFile::create_new(&dir.path().join(place)).unwrap();
+        out.write_all(b"copy").unwrap();
+        out.finish().unwrap();
+        assert_eq!(fs::read(&victim).unwrap(), b"precious");
+        assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 1);
     }
 }

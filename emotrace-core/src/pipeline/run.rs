@@ -79,6 +79,8 @@ pub struct Options {
     pub replay: bool,
     /// Folder for temporary files; `None` means the system's own. Needs room for the timeline.
     pub temporary: Option<std::path::PathBuf>,
+    /// Folder in which the sorted timeline is built and stays, for [`Extraction::save`]. `None`: among the temporary files.
+    pub keep: Option<std::path::PathBuf>,
     /// Bounds on single inputs.
     pub limits: Limits,
     /// Set to true from another thread to end the run early with [`RunError::Cancelled`].
@@ -92,6 +94,7 @@ impl Default for Options {
             selection: Selection::default(),
             replay: true,
             temporary: None,
+            keep: None,
             limits: Limits::default(),
             cancel: Arc::default(),
         }
@@ -120,9 +123,9 @@ pub fn stream(
     sink: &mut dyn Sink,
 ) -> Result<Extraction, RunError> {
     let extraction = extract(evidence, options, progress)?;
-    for event in extraction.timeline.events()? {
+    for event in extraction.timeline.events().map_err(RunError::Temporary)? {
         options.check()?;
-        let event = event?;
+        let event = event.map_err(RunError::Temporary)?;
         if options.selection.wants_event(&event) {
             sink.event(event);
         }
@@ -159,8 +162,8 @@ pub fn write_timeline(
     let mut exporter = exporter(format, context);
     let mut written = Written::default();
     exporter.begin(out)?;
-    for (n, event) in (1u64..).zip(extraction.timeline.events()?) {
-        let event = event?;
+    for (n, event) in (1u64..).zip(extraction.timeline.events().map_err(RunError::Temporary)?) {
+        let event = event.map_err(RunError::Temporary)?;
         if n % STEP == 0 {
             options.check()?;
             progress.advance(STEP);

@@ -3,6 +3,7 @@
 //! Nothing is ever written: the file is opened for reading alone, and on Linux with `O_NOATIME` where the kernel allows
 //! it, so that not even the access time of the evidence file changes.
 
+use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -103,30 +104,72 @@ fn refused(kind: &fs::FileType) -> Option<&'static str> {
     kind.is_dir().then_some("a folder, not an image file")
 }
 
-/// Opens for reading, without a new access time if the kernel lets us.
+/// The names in a folder, sorted. On Linux the folder gets no new access time, where the kernel allows it.
+///
+/// # Errors
+/// When the folder can't be listed.
+pub fn folder_names(folder: &Path) -> io::Result<Vec<OsString>> {
+    let mut names = listed(folder)?;
+    names.sort();
+    Ok(names)
+}
+
+#[cfg(target_os = "linux")]
+fn listed(folder: &Path) -> io::Result<Vec<OsString>> {
+    use std::os::unix::ffi::OsStrExt;
+    let mut names = Vec::new();
+    for entry in rustix::fs::Dir::new(open_quietly(folder)?)? {
+        let entry = entry?;
+        let name = entry.file_name().to_bytes();
+        if name != b"." && name != b".." {
+            names.push(std::ffi::OsStr::from_bytes(name).to_owned());
+        }
+    }
+    Ok(names)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn listed(folder: &Path) -> io::Result<Vec<OsString>> {
+    fs::read_dir(folder)?.map(|entry| Ok(entry?.file_name())).collect()
+}
+
+/// Opens for reading, without a new access time if the kernel lets us: it allows that to the file's owner only.
 #[expect(clippy::disallowed_methods, reason = "the one place where evidence is opened")]
 fn open_quietly(path: &Path) -> io::Result<File> {
-    #[cfg(all(
-        any(target_os = "linux", target_os = "android"),
-        any(
-            target_arch = "x86",
-            target_arch = "x86_64",
-            target_arch = "arm",
-            target_arch = "aarch64",
-            target_arch = "riscv64",
-            target_arch = "s390x",
-            target_arch = "powerpc64"
-        )
-    ))]
+    #[cfg(target_os = "linux")]
     {
+        use rustix::fs::OFlags;
         use std::os::unix::fs::OpenOptionsExt;
-        /// `O_NOATIME` of Linux on these machines (asm-generic/fcntl.h). The kernel allows it to the file's owner only.
-        const O_NOATIME: i32 = 0o1_000_000;
-        if let Ok(file) = OpenOptions::new().read(true).custom_flags(O_NOATIME).open(path) {
+        let flags = OFlags::NOATIME.bits().cast_signed();
+        if let Ok(file) = OpenOptions::new().read(true).custom_flags(flags).open(path) {
             return Ok(file);
         }
     }
     OpenOptions::new().read(true).open(path)
+}
+
+/// What a path of evidence is on the examiner's machine, in words: `file`, `folder`, `block device`, and where a symbolic
+/// link leads.
+pub fn form(path: &Path) -> String {
+    let Ok(facts) = fs::metadata(path) else { return "not there".to_owned() };
+    let kind = kind_name(&facts.file_type());
+    // A link in the way (`/dev/disk/by-id/…` may be one of several) is named by where it ends.
+    match (fs::symlink_metadata(path), path.canonicalize()) {
+        (Ok(own), Ok(end)) if own.is_symlink() => format!("symbolic link to {}, a {kind}", end.display()),
+        _ => kind.to_owned(),
+    }
+}
+
+fn kind_name(kind: &fs::FileType) -> &'static str {
+    #[cfg(unix)]
+    if std::os::unix::fs::FileTypeExt::is_block_device(kind) {
+        return "block device";
+    }
+    match (kind.is_dir(), kind.is_file()) {
+        (true, _) => "folder",
+        (_, true) => "file",
+        _ => "special file",
+    }
 }
 
 #[cfg(test)]

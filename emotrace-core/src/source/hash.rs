@@ -5,7 +5,7 @@ use std::io;
 use std::ops::ControlFlow;
 
 use md5::Md5;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
@@ -41,7 +41,7 @@ impl Algorithm {
 }
 
 /// The hashes of a stream, in lower-case hexadecimal digits.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Digests {
     /// MD5.
     pub md5: String,

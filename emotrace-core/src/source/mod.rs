@@ -31,7 +31,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-pub use file::EvidenceFile;
+pub use file::{EvidenceFile, folder_names, form};
 pub use gaps::{Gap, GapReason};
 pub use hash::{Algorithm, Comparison, Digests, HashError, Hasher, Outcome, Verification, hash_all, verify};
 
@@ -98,6 +98,18 @@ pub enum SourceError {
         /// The limit in force.
         limit: u64,
     },
+}
+
+impl SourceError {
+    /// Why, without the place on the examiner's machine: for what is said of the evidence.
+    pub fn reason(&self) -> String {
+        match self {
+            Self::Open { error, .. } => error.to_string(),
+            Self::NotAFile { what, .. } => format!("it is {what}"),
+            Self::Empty { .. } => "it is empty".to_owned(),
+            other => other.to_string(),
+        }
+    }
 }
 
 /// Limits on what evidence may ask for.
@@ -312,6 +324,22 @@ impl Source {
         &self.facts
     }
 
+    /// The files that the image is read from, those found beside the given ones too.
+    pub fn paths(&self) -> Vec<&Path> {
+        match &self.image {
+            Image::Raw(raw) => raw.paths(),
+            Image::Ewf(ewf) => ewf.paths(),
+        }
+    }
+
+    /// Adds gaps that an earlier run over the same image met.
+    pub fn add_gaps(&self, gaps: &[Gap]) {
+        match &self.image {
+            Image::Raw(raw) => raw.add_gaps(gaps),
+            Image::Ewf(ewf) => ewf.add_gaps(gaps),
+        }
+    }
+
     /// The ranges of the media that can't be read, as far as that is known: at once what the files themselves tell (a
     /// missing segment, a cut file), and damaged chunks once they were read. By place, neighbours of one reason as one.
     pub fn gaps(&self) -> Vec<Gap> {
@@ -374,7 +402,7 @@ fn open_ewf(files: Vec<EvidenceFile>, numbers: &[Option<u64>], limits: &SourceLi
     for path in beside(segments.iter().map(|(_, file)| file.path()), &known.clone()) {
         known.push(path.clone());
         match open_some(&path, segments.len()) {
-            Err(error) => left_out.push(LeftOut { file: path, reason: error.to_string() }),
+            Err(error) => left_out.push(LeftOut { file: path, reason: error.reason() }),
             Ok(file) => match ewf::segment_number(&file) {
                 Some(number) => segments.push((number, file)),
                 // A text that lies beside an image is no news; a file named as a segment is.

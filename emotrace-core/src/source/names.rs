@@ -11,8 +11,10 @@
 //! segment file extensions; `split(1)` of GNU coreutils.
 
 use std::ffi::OsStr;
+use std::io;
 use std::path::{Path, PathBuf};
-use std::{fs, io};
+
+use super::file::folder_names;
 
 /// Parts of a split raw image may be missing, but not so many that the numbers look like something else (a year).
 const LONGEST_JUMP: u64 = 16;
@@ -172,8 +174,7 @@ fn same_stem(path: &Path) -> io::Result<Vec<PathBuf>> {
         _ => Path::new("."),
     };
     let mut found = Vec::new();
-    for entry in fs::read_dir(folder)? {
-        let name = entry?.file_name();
+    for name in folder_names(folder)? {
         let other = path.with_file_name(&name);
         if Some(name.as_os_str()) != path.file_name() && equal_stem(path, &other) {
             found.push(other);
@@ -200,6 +201,8 @@ fn leading_number(text: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn set(given: &str, files: &[&str]) -> Option<Vec<(u64, String)>> {

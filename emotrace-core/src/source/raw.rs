@@ -4,6 +4,7 @@
 //! when a part is missing, or shorter than its neighbours: the hole is filled with zeros and named as a gap.
 
 use std::io;
+use std::path::Path;
 
 use super::file::EvidenceFile;
 use super::gaps::{Gap, GapList, GapReason};
@@ -91,6 +92,14 @@ impl RawImage {
         self.gaps.list()
     }
 
+    pub(super) fn add_gaps(&self, gaps: &[Gap]) {
+        gaps.iter().for_each(|gap| self.gaps.add(gap.start, gap.len, gap.reason));
+    }
+
+    pub(super) fn paths(&self) -> Vec<&Path> {
+        self.parts.iter().filter_map(|part| part.file.as_ref()).map(EvidenceFile::path).collect()
+    }
+
     pub(super) fn fill(&self, offset: u64, buf: &mut [u8]) -> usize {
         let mut done = 0usize;
         while let Some(rest) = buf.get_mut(done..).filter(|rest| !rest.is_empty()) {
@@ -173,7 +182,6 @@ impl ReadAt for RawImage {
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::path::Path;
 
     use super::*;
 

@@ -5,12 +5,12 @@
 //! there is one, and names the copies that hold it too. A record that one volume holds twice stays twice.
 
 use std::collections::{HashMap, HashSet};
-use std::fs::{self, File};
-use std::io::{self, BufWriter};
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::{fs, io};
 
 use super::merge::Entries;
-use super::spill::{Job, Key, Stored, write_entry};
+use super::sorted_run::Run;
+use super::spill::{Job, Key, Stored};
 
 /// Bytes of events of one artifact at one instant that are held against each other. What goes beyond is folded for itself:
 /// events may stay apart then, but none is lost.
@@ -18,38 +18,37 @@ const HELD_BYTES: usize = 32 << 20;
 
 /// Writes the merged runs as one, folded, and counts its events. `snapshots` are the jobs that gave events of shadow copies:
 /// only where they take part is anything decoded.
-pub(super) fn fold(runs: &[PathBuf], dir: &Path, snapshots: &HashSet<Job>) -> io::Result<(PathBuf, u64)> {
-    let path = dir.join("folded");
-    let mut out = BufWriter::with_capacity(1 << 18, File::create(&path)?);
-    let mut entries = Entries::open(runs)?;
+pub(super) fn fold(runs: &[Run], dir: &Path, snapshots: &HashSet<Job>) -> io::Result<(Run, u64)> {
     let mut count = 0u64;
-    let mut group: Vec<(Key, Vec<u8>)> = Vec::new();
-    let mut held = 0usize;
-    loop {
-        let next = entries.next()?;
-        let goes_on = match (&next, group.last()) {
-            (Some((key, _)), Some((last, _))) => key.same_instant(last) && held < HELD_BYTES,
-            _ => false,
-        };
-        if !goes_on {
-            if group.iter().any(|(key, _)| snapshots.contains(&key.job())) {
-                group = folded(group)?;
+    let run = Run::write(dir, "folded".to_owned(), |out| {
+        let mut entries = Entries::open(runs, dir)?;
+        let mut group: Vec<(Key, Vec<u8>)> = Vec::new();
+        let mut held = 0usize;
+        loop {
+            let next = entries.next()?;
+            let goes_on = match (&next, group.last()) {
+                (Some((key, _)), Some((last, _))) => key.same_instant(last) && held < HELD_BYTES,
+                _ => false,
+            };
+            if !goes_on {
+                if group.iter().any(|(key, _)| snapshots.contains(&key.job())) {
+                    group = folded(group)?;
+                }
+                for (key, body) in group.drain(..) {
+                    out.entry(key.as_bytes(), &body)?;
+                    count = count.saturating_add(1);
+                }
+                held = 0;
             }
-            for (key, body) in group.drain(..) {
-                write_entry(&mut out, &key, &body)?;
-                count = count.saturating_add(1);
-            }
-            held = 0;
+            let Some((key, body)) = next else { return Ok(()) };
+            held = held.saturating_add(body.len());
+            group.push((key, body));
         }
-        let Some((key, body)) = next else { break };
-        held = held.saturating_add(body.len());
-        group.push((key, body));
-    }
-    out.into_inner().map_err(io::IntoInnerError::into_error)?;
+    })?;
     for run in runs {
-        fs::remove_file(run)?;
+        fs::remove_file(run.path(dir))?;
     }
-    Ok((path, count))
+    Ok((run, count))
 }
 
 /// The events of one instant without what repeats others.

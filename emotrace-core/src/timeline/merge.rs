@@ -3,33 +3,36 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::fs::{self, File};
-use std::io::{self, BufReader, BufWriter, Read};
-use std::path::{Path, PathBuf};
+use std::io::{self, BufReader, Read};
+use std::path::Path;
 
-use super::spill::{KEY_LEN, Key, decode, write_entry};
+use super::scratch::at;
+use super::sorted_run::Run;
+use super::spill::{KEY_LEN, Key, decode};
 use crate::model::{Event, Schema};
 
 /// Runs that are merged at once.
 const FAN_IN: usize = 64;
 
 /// Merges runs into fewer until at most [`FAN_IN`] are left.
-pub(super) fn reduce(mut runs: Vec<PathBuf>, dir: &Path) -> io::Result<Vec<PathBuf>> {
+pub(super) fn reduce(mut runs: Vec<Run>, dir: &Path) -> io::Result<Vec<Run>> {
     let mut made = 0u32;
     while runs.len() > FAN_IN {
         let rest = runs.split_off(FAN_IN);
-        let path = dir.join(format!("merged-{made}"));
+        let name = format!("merged-{made}");
         made = made.saturating_add(1);
-        let mut out = BufWriter::with_capacity(1 << 18, File::create(&path)?);
-        let mut entries = Entries::open(&runs)?;
-        while let Some((key, body)) = entries.next()? {
-            write_entry(&mut out, &key, &body)?;
-        }
-        out.into_inner().map_err(io::IntoInnerError::into_error)?;
+        let merged = Run::write(dir, name, |out| {
+            let mut entries = Entries::open(&runs, dir)?;
+            while let Some((key, body)) = entries.next()? {
+                out.entry(key.as_bytes(), &body)?;
+            }
+            Ok(())
+        })?;
         for run in &runs {
-            fs::remove_file(run)?;
+            fs::remove_file(run.path(dir))?;
         }
         runs = rest;
-        runs.push(path);
+        runs.push(merged);
     }
     Ok(runs)
 }
@@ -44,11 +47,12 @@ pub(super) struct Entries {
 
 impl Entries {
     #[expect(clippy::disallowed_methods, reason = "our own temporary runs, not evidence")]
-    pub(super) fn open(runs: &[PathBuf]) -> io::Result<Self> {
-        let readers: Vec<_> = runs
-            .iter()
-            .map(|run| File::open(run).map(|file| BufReader::with_capacity(1 << 16, file)))
-            .collect::<Result<_, _>>()?;
+    pub(super) fn open(runs: &[Run], dir: &Path) -> io::Result<Self> {
+        let open = |run: &Run| {
+            let path = run.path(dir);
+            File::open(&path).map(|file| BufReader::with_capacity(1 << 16, file)).map_err(|error| at(&path, error))
+        };
+        let readers: Vec<_> = runs.iter().map(open).collect::<Result<_, _>>()?;
         let bodies = vec![Vec::new(); readers.len()];
         let mut entries = Self { readers, heads: BinaryHeap::new(), bodies };
         for run in 0..entries.readers.len() {
@@ -96,8 +100,8 @@ pub struct Merge<'t> {
 }
 
 impl<'t> Merge<'t> {
-    pub(super) fn open(runs: &[PathBuf], schema: &'t Schema) -> io::Result<Self> {
-        Ok(Self { entries: Entries::open(runs)?, schema, body: Vec::new() })
+    pub(super) fn open(runs: &[Run], dir: &Path, schema: &'t Schema) -> io::Result<Self> {
+        Ok(Self { entries: Entries::open(runs, dir)?, schema, body: Vec::new() })
     }
 }
 

@@ -5,7 +5,10 @@
 
 mod fold;
 mod merge;
+mod scratch;
+mod sorted_run;
 mod spill;
 
 pub use merge::Merge;
-pub use spill::{Job, Timeline, TimelineBuilder, Worker};
+pub use scratch::Lock;
+pub use spill::{Job, SavedTimeline, Timeline, TimelineBuilder, Worker};

@@ -1,22 +1,22 @@
 //! Workers write events into sorted runs on disk.
 //!
-//! A run is a sequence of entries: key (20 bytes, big-endian, so that bytes sort like keys), length of the body (4 bytes,
-//! big-endian), body (the event, in postcard's encoding). Runs are temporary and never outlive the process's version.
+//! Runs are temporary, or kept for a run that goes on where another one was stopped; they never outlive the version of the
+//! program that wrote them.
 
 use std::collections::HashSet;
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
-use std::path::PathBuf;
+use std::io;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::ser::{Error as _, SerializeSeq};
 use serde::{Deserialize, Serialize};
-use tempfile::TempDir;
 
 use super::fold;
 use super::merge::{self, Merge};
+use super::scratch::{Scratch, at};
+use super::sorted_run::Run;
 use crate::model::{
-    Descriptor, Event, Locator, Meaning, Origin, ParseIssue, Schema, Sink, State, Timestamp, Value, Values,
+    Descriptor, Event, Locator, Loss, Meaning, Origin, ParseIssue, Schema, Sink, State, Timestamp, Value, Values,
 };
 
 /// Encoded bytes that a worker holds before it writes a run.
@@ -144,14 +144,16 @@ pub struct TimelineBuilder {
 
 #[derive(Debug)]
 struct Shared {
-    dir: TempDir,
+    dir: Scratch,
     schema: Schema,
     state: Mutex<Collected>,
 }
 
 #[derive(Debug, Default)]
 struct Collected {
-    runs: Vec<PathBuf>,
+    runs: Vec<Run>,
+    /// Runs that were begun; each has a name of its own.
+    begun: u64,
     events: u64,
     /// Jobs that gave events of shadow copies.
     snapshots: HashSet<Job>,
@@ -171,14 +173,21 @@ impl TimelineBuilder {
     ///
     /// # Errors
     /// When the folder can't be made.
-    pub fn new(schema: Schema, place: Option<&std::path::Path>) -> io::Result<Self> {
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(".emotrace-");
-        let dir = match place {
-            Some(place) => builder.tempdir_in(place)?,
-            None => builder.tempdir()?,
-        };
-        Ok(Self { shared: Arc::new(Shared { dir, schema, state: Mutex::default() }) })
+    pub fn new(schema: Schema, place: Option<&Path>) -> io::Result<Self> {
+        Ok(Self::in_folder(schema, Scratch::temporary(place)?))
+    }
+
+    /// Keeps its runs in this folder, which is made and stays: see [`Timeline::save`].
+    ///
+    /// # Errors
+    /// When the folder can't be made.
+    pub fn kept(schema: Schema, folder: &Path) -> io::Result<Self> {
+        std::fs::create_dir_all(folder).map_err(|error| at(folder, error))?;
+        Ok(Self::in_folder(schema, Scratch::Kept(folder.to_owned())))
+    }
+
+    fn in_folder(schema: Schema, dir: Scratch) -> Self {
+        Self { shared: Arc::new(Shared { dir, schema, state: Mutex::default() }) }
     }
 
     /// A sink for one thread.
@@ -224,10 +233,27 @@ impl TimelineBuilder {
 /// A finished timeline: it can be read in order, more than once.
 #[derive(Debug)]
 pub struct Timeline {
-    runs: Vec<PathBuf>,
+    runs: Vec<Run>,
     events: u64,
     issues: Vec<ParseIssue>,
     shared: Arc<Shared>,
+}
+
+/// What makes a timeline out of kept runs again.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct SavedTimeline {
+    runs: Vec<Run>,
+    events: u64,
+    issues: Vec<SavedIssue>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct SavedIssue {
+    locator: Locator,
+    artifact: String,
+    offset: Option<u64>,
+    loss: Loss,
+    error: String,
 }
 
 impl Timeline {
@@ -251,7 +277,53 @@ impl Timeline {
     /// # Errors
     /// When a run can't be opened.
     pub fn events(&self) -> io::Result<Merge<'_>> {
-        Merge::open(&self.runs, &self.shared.schema)
+        Merge::open(&self.runs, self.shared.dir.path(), &self.shared.schema)
+    }
+
+    /// What [`Timeline::load`] needs. The runs themselves stay where they are, which makes sense for a folder that is kept.
+    ///
+    /// # Errors
+    /// When the runs can't be brought to the disk.
+    pub fn save(&self) -> io::Result<SavedTimeline> {
+        self.runs.iter().try_for_each(|run| run.sync(self.shared.dir.path()))?;
+        let issue = |issue: &ParseIssue| SavedIssue {
+            locator: Locator::clone(&issue.locator),
+            artifact: issue.artifact.to_owned(),
+            offset: issue.offset,
+            loss: issue.loss,
+            error: issue.error.clone(),
+        };
+        Ok(SavedTimeline {
+            runs: self.runs.clone(),
+            events: self.events,
+            issues: self.issues.iter().map(issue).collect(),
+        })
+    }
+
+    /// The timeline whose runs lie in this folder; `None` if they are not there as they were written. `name_of` gives the
+    /// catalogue's own text for a name of an artifact or a room.
+    ///
+    /// # Errors
+    /// When the runs can't be read.
+    pub fn load(
+        schema: Schema,
+        folder: &Path,
+        saved: SavedTimeline,
+        name_of: &dyn Fn(&str) -> Option<&'static str>,
+    ) -> io::Result<Option<Self>> {
+        for run in &saved.runs {
+            if !run.is_whole(folder)? {
+                return Ok(None);
+            }
+        }
+        let issue = |issue: SavedIssue| {
+            let SavedIssue { locator, artifact, offset, loss, error } = issue;
+            Some(ParseIssue { locator: Arc::new(locator), artifact: name_of(&artifact)?, offset, loss, error })
+        };
+        let Some(issues) = saved.issues.into_iter().map(issue).collect() else { return Ok(None) };
+        let dir = Scratch::Kept(folder.to_owned());
+        let shared = Arc::new(Shared { dir, schema, state: Mutex::default() });
+        Ok(Some(Self { runs: saved.runs, events: saved.events, issues, shared }))
     }
 }
 
@@ -355,15 +427,18 @@ impl Worker {
         }
         self.index.sort_unstable_by_key(|(key, ..)| *key);
         let mut collected = self.shared.collected();
-        let path = self.shared.dir.path().join(format!("run-{}", collected.runs.len()));
-        collected.runs.push(path.clone());
+        let name = format!("run-{}", collected.begun);
+        collected.begun = collected.begun.saturating_add(1);
+        drop(collected);
+        let run = Run::write(self.shared.dir.path(), name, |out| {
+            self.index
+                .iter()
+                .try_for_each(|(key, start, len)| out.entry(key.as_bytes(), &self.bytes[*start..*start + *len]))
+        })?;
+        let mut collected = self.shared.collected();
+        collected.runs.push(run);
         collected.events = collected.events.saturating_add(self.index.len() as u64);
         drop(collected);
-        let mut out = BufWriter::with_capacity(1 << 18, File::create(path)?);
-        for (key, start, len) in &self.index {
-            write_entry(&mut out, key, &self.bytes[*start..*start + *len])?;
-        }
-        out.into_inner().map_err(io::IntoInnerError::into_error)?;
         self.index.clear();
         self.bytes.clear();
         Ok(())
@@ -414,13 +489,6 @@ fn head(time: Option<Timestamp>, meaning: Meaning) -> io::Result<Vec<u8>> {
 
 fn small(place: usize) -> io::Result<u16> {
     u16::try_from(place).map_err(io::Error::other)
-}
-
-pub(super) fn write_entry(out: &mut impl Write, key: &Key, body: &[u8]) -> io::Result<()> {
-    let len = u32::try_from(body.len()).map_err(io::Error::other)?;
-    out.write_all(key.as_bytes())?;
-    out.write_all(&len.to_be_bytes())?;
-    out.write_all(body)
 }
 
 /// An event from a run's entry.

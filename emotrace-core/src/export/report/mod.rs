@@ -27,9 +27,9 @@ pub struct ReportInput<'a> {
     pub coverage: &'a Coverage,
     /// What could not be read.
     pub issues: Vec<&'a ParseIssue>,
-    /// Facts of the image, its volumes and its acquisition, as `evidence.json` holds them.
+    /// Facts of the disk, its volumes and installed systems, as `evidence.json` holds them.
     pub evidence: Value,
-    /// Hashes of the image, as the manifest holds them; absent if they were not computed.
+    /// Hashes of the disk's content; absent if they were not computed.
     pub hashes: Option<Value>,
     /// Version of the tool.
     pub version: &'a str,

@@ -248,7 +248,7 @@ pub(super) fn timeline(assessment: &Assessment) -> Value {
         let weight = assessment.verdict.points.iter().find(|p| p.finding == at).map_or(0.0, |p| p.points);
         points.push(json!({
             "t": time.unix_micros() / 1000, "time": time, "stage": f.rule.stage.map(Stage::name).unwrap_or("fact"),
-            "user": f.evidence.iter().find_map(|e| e.user.as_deref()), "artifact": first.artifact, "title": f.rule.title,
+            "user": f.evidence.iter().find_map(|e| e.user.as_deref()).map(shorten), "artifact": first.artifact, "title": f.rule.title,
             "title_ja": f.rule.title_ja, "text": shorten(&first.message), "id": at, "w": weight,
         }));
     }
@@ -256,7 +256,7 @@ pub(super) fn timeline(assessment: &Assessment) -> Value {
         for s in chain.steps.iter().filter(|s| s.finding.is_none()) {
             let Some(time) = s.time else { continue };
             points.push(json!({
-                "t": time.unix_micros() / 1000, "time": time, "stage": "fact", "user": chain.user, "artifact": s.artifact,
+                "t": time.unix_micros() / 1000, "time": time, "stage": "fact", "user": chain.user.as_deref().map(shorten), "artifact": s.artifact,
                 "title": s.title, "text": shorten(&s.text), "w": 0,
             }));
         }

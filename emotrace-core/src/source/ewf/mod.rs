@@ -11,6 +11,7 @@ mod set;
 #[cfg(test)]
 mod tests;
 
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use flate2::{Decompress, FlushDecompress, Status};
@@ -141,6 +142,14 @@ impl EwfImage {
         facts.size = image.len;
         facts.tail = image.len % 512;
         Ok((image, facts))
+    }
+
+    pub(super) fn paths(&self) -> Vec<&Path> {
+        self.files.iter().map(EvidenceFile::path).collect()
+    }
+
+    pub(super) fn add_gaps(&self, gaps: &[Gap]) {
+        gaps.iter().for_each(|gap| self.gaps.add(gap.start, gap.len, gap.reason));
     }
 
     pub(super) fn gaps(&self) -> Vec<Gap> {
