@@ -19,13 +19,23 @@ static RECORD: Descriptor = Descriptor {
     message: "{provider} {event_id}",
     data_type: None,
     fields: &[
+        Field::new("summary", Kind::Text, ""),
         Field::new("event_id", Kind::Number, ""),
         Field::new("provider", Kind::Text, ""),
+        Field::new("provider_guid", Kind::Text, ""),
         Field::new("channel", Kind::Text, ""),
         Field::new("computer", Kind::Text, ""),
         Field::new("level", Kind::Number, ""),
+        Field::new("level_name", Kind::Text, ""),
+        Field::new("task", Kind::Number, ""),
+        Field::new("opcode", Kind::Number, ""),
+        Field::new("keywords", Kind::Text, ""),
+        Field::new("version", Kind::Number, ""),
         Field::new("record_id", Kind::Number, ""),
         Field::new("user_sid", Kind::Text, ""),
+        Field::new("process_id", Kind::Number, ""),
+        Field::new("thread_id", Kind::Number, ""),
+        Field::new("activity_id", Kind::Text, ""),
         Field::new("data", Kind::Map, ""),
         Field::new("user_data", Kind::Map, ""),
     ],
@@ -199,7 +209,8 @@ fn word(a: usize, b: usize) -> String {
     (0..4 + dice(a, b) % 8).map(|i| char::from(b'a' + (dice(a + i, b) % 26) as u8)).collect()
 }
 
-/// Rule number `n`: its logsource in SigmaHQ's proportions, a list of programs, lists of texts, sometimes a filter.
+/// Rule number `n`: its logsource and its shape in the proportions of SigmaHQ's `rules/windows`, where a rule has some two
+/// selections and two filters, most lists are short, and one in ten has dozens of texts.
 fn rule(n: usize) -> String {
     let program = |i: usize| match dice(n, i) % 3 {
         0 => PROGRAMS[dice(n, i + 1) % PROGRAMS.len()].to_owned(),
@@ -209,83 +220,104 @@ fn rule(n: usize) -> String {
         0 => PIECES[dice(n, i + 1) % PIECES.len()].to_owned(),
         _ => word(n, i + 7),
     };
-    let list = |from: usize, f: &dyn Fn(usize) -> String, form: &dyn Fn(String) -> String| {
-        (0..1 + dice(n, from) % 6).map(|i| format!("      - '{}'\n", form(f(from + 10 * i)))).collect::<String>()
+    let length = |from: usize| match dice(n, from) % 10 {
+        0 => 20 + dice(n, from + 1) % 60,
+        short => 1 + short % 6,
     };
-    let filter = if dice(n, 99).is_multiple_of(2) {
-        "  filter_main:\n    ParentImage|startswith: 'C:\\Program Files\\'\n".to_owned()
-    } else {
-        "  filter_main:\n    User|contains: SYSTEM\n".to_owned()
+    let list = |from: usize, f: &dyn Fn(usize) -> String, form: &dyn Fn(String) -> String| {
+        (0..length(from)).map(|i| format!("      - '{}'\n", form(f(from + 10 * i)))).collect::<String>()
+    };
+    let exe = |p: String| format!("\\{p}");
+    let plain = |p: String| p;
+    let filters: String = (0..dice(n, 98) % 5)
+        .map(|i| {
+            let text = match dice(n, 99 + i) % 6 {
+                0 => "ParentImage|startswith: 'C:\\Program Files\\'".to_owned(),
+                1 => "User|contains: [AUTHORI, AUTORI]".to_owned(),
+                2 => format!("Image: 'C:\\Windows\\System32\\{}'", program(900 + i)),
+                3 => "ParentImage: null".to_owned(),
+                4 => format!("CommandLine|contains|all: ['{}', '{}']", piece(910 + i), word(n, 920 + i)),
+                _ => format!("Image|endswith: '\\{}'\n    ParentImage|contains: ':\\Windows\\'", program(930 + i)),
+            };
+            format!("  filter_main_{i}:\n    {text}\n")
+        })
+        .collect();
+    let command_line = match dice(n, 97) % 12 {
+        0..6 => format!("    CommandLine|contains:\n{}", list(500, &piece, &plain)),
+        6..9 => format!("    CommandLine|contains|all:\n      - '{}'\n      - '{}'\n", piece(600), word(n, 610)),
+        9 => format!("    CommandLine|contains|windash: ' -{} '\n", word(n, 620)),
+        10 => format!("    CommandLine|re: '{}.{{1,5}}{}'\n", word(n, 630), word(n, 640)),
+        _ => (0..2 + dice(n, 96) % 12)
+            .map(|i| format!("    - CommandLine|contains|all: ['{}', '{}']\n", word(n, 700 + i), piece(720 + 5 * i)))
+            .collect(),
     };
     let (source, detection) = match dice(n, 0) % 100 {
-        0..52 => (
+        0..40 => (
             "category: process_creation",
             format!(
-                "  selection_img:\n    - Image|endswith:\n{}    - OriginalFileName: '{}'\n  selection_cli:\n    CommandLine|contains:\n{}{filter}",
-                list(100, &program, &|p| format!("\\{p}")).replace("      - ", "        - "),
+                "  selection_img:\n    - Image|endswith:\n{}    - OriginalFileName: '{}'\n  selection_cli:\n{command_line}",
+                list(100, &program, &exe).replace("      - ", "        - "),
                 program(300),
-                list(500, &piece, &|p| p)
             ),
         ),
-        52..62 => (
+        40..54 => (
+            "category: process_creation",
+            format!(
+                "  selection:\n    ParentImage|endswith: '\\{}'\n    Image|endswith:\n{}",
+                program(301),
+                list(100, &program, &exe)
+            ),
+        ),
+        54..62 => (
             "category: registry_set",
             format!(
-                "  selection:\n    TargetObject|contains:\n{}    Details|contains:\n{}{filter}",
+                "  selection:\n    TargetObject|contains:\n{}    Details|contains:\n{}",
                 list(100, &piece, &|p| format!("\\{p}\\")),
-                list(500, &piece, &|p| p)
+                list(500, &piece, &plain)
             ),
         ),
-        62..72 => (
+        62..71 => (
             "category: ps_script",
             format!(
-                "  selection:\n    ScriptBlockText|contains:\n{}{filter}",
+                "  selection:\n    ScriptBlockText|contains:\n{}",
                 list(100, &piece, &|p| format!("{p}{}", word(n, 3)))
             ),
         ),
-        72..80 => (
+        71..79 => (
             "category: file_event",
-            format!(
-                "  selection:\n    TargetFilename|endswith:\n{}{filter}",
-                list(100, &piece, &|p| format!("\\{p}.exe"))
-            ),
+            format!("  selection:\n    TargetFilename|endswith:\n{}", list(100, &piece, &|p| format!("\\{p}.exe"))),
         ),
-        80..85 => (
+        79..84 => (
             "category: image_load",
-            format!(
-                "  selection:\n    ImageLoaded|endswith:\n{}{filter}",
-                list(100, &program, &|p| format!("\\{p}.dll"))
-            ),
+            format!("  selection:\n    ImageLoaded|endswith:\n{}", list(100, &program, &|p| format!("\\{p}.dll"))),
         ),
-        85..88 => (
+        84..88 => (
             "category: network_connection",
             format!(
-                "  selection:\n    Image|endswith:\n{}    DestinationPort: {}\n{filter}",
-                list(100, &program, &|p| format!("\\{p}")),
+                "  selection:\n    Image|endswith:\n{}    DestinationPort: {}\n  filter_main_net:\n    DestinationIp|cidr: [10.0.0.0/8, 'fc00::/7']\n",
+                list(100, &program, &exe),
                 dice(n, 4) % 9000
             ),
         ),
         88..95 => (
             "service: security",
             format!(
-                "  selection:\n    EventID: {}\n    TargetUserName|contains:\n{}{filter}",
+                "  selection:\n    EventID: {}\n    TargetUserName|contains:\n{}",
                 4624 + dice(n, 4) % 120,
-                list(100, &piece, &|p| p)
+                list(100, &piece, &plain)
             ),
         ),
-        95..98 => (
+        95..99 => (
             "service: system",
             format!(
-                "  selection:\n    Provider_Name: Service Control Manager\n    EventID: 7045\n    ImagePath|contains:\n{}{filter}",
-                list(100, &piece, &|p| p)
+                "  selection:\n    Provider_Name: Service Control Manager\n    EventID: 7045\n    ImagePath|contains:\n{}",
+                list(100, &piece, &plain)
             ),
         ),
-        _ => (
-            "category: process_creation",
-            format!("  selection:\n    CommandLine|re: '{}.{{1,5}}{}'\n{filter}", word(n, 1), word(n, 2)),
-        ),
+        _ => ("service: application", format!("  selection:\n    - '{}'\n    - '{}'\n", word(n, 1), word(n, 2))),
     };
     format!(
-        "title: Made up {n}\nid: {n}\nlogsource:\n  product: windows\n  {source}\ndetection:\n{detection}  condition: all of selection* and not 1 of filter_*\n"
+        "title: Made up {n}\nid: {n}\nlogsource:\n  product: windows\n  {source}\ndetection:\n{detection}{filters}  condition: all of selection* and not 1 of filter_*\n"
     )
 }
 
@@ -298,19 +330,50 @@ fn made_up(n: usize, locator: &Arc<Locator>) -> Event {
     });
     let line = format!("{program} {}", line.collect::<Vec<_>>().join(" "));
     let mut values = Values::new();
+    let guid = || format!("{{{:08x}-0000-0000-0000-{:012x}}}", dice(n, 5) as u32, dice(n, 6) & 0xffff_ffff_ffff);
     let (channel, id, data) = match n % 4 {
         0 | 1 => (
             "Microsoft-Windows-Sysmon/Operational",
             1u64,
             vec![
+                ("RuleName", "-".to_owned()),
+                ("UtcTime", "2020-09-13 12:26:40.000".to_owned()),
+                ("ProcessGuid", guid()),
+                ("ProcessId", (n % 9999).to_string()),
                 ("Image", format!("C:\\Windows\\System32\\{program}")),
+                ("FileVersion", "10.0.19041.1 (WinBuild.160101.0800)".to_owned()),
+                ("Description", word(n, 11)),
+                ("Product", "Microsoft® Windows® Operating System".to_owned()),
+                ("Company", "Microsoft Corporation".to_owned()),
                 ("OriginalFileName", program.to_owned()),
                 ("CommandLine", line),
+                ("CurrentDirectory", "C:\\Windows\\system32\\".to_owned()),
                 ("User", "HOST\\someone".to_owned()),
+                ("LogonGuid", guid()),
+                ("LogonId", "0x3e7".to_owned()),
+                ("TerminalSessionId", "1".to_owned()),
+                ("IntegrityLevel", "Medium".to_owned()),
+                ("Hashes", format!("SHA256={:064x},IMPHASH={:032x}", dice(n, 7), dice(n, 8))),
+                ("ParentProcessGuid", guid()),
+                ("ParentProcessId", "4242".to_owned()),
                 ("ParentImage", "C:\\Windows\\explorer.exe".to_owned()),
+                ("ParentCommandLine", "C:\\Windows\\Explorer.EXE".to_owned()),
             ],
         ),
-        2 => ("Security", 4624, vec![("TargetUserName", word(n, 3)), ("LogonType", "3".to_owned())]),
+        2 => (
+            "Security",
+            4624,
+            vec![
+                ("SubjectUserSid", "S-1-5-18".to_owned()),
+                ("SubjectUserName", "HOST$".to_owned()),
+                ("TargetUserName", word(n, 3)),
+                ("LogonType", "3".to_owned()),
+                ("LogonProcessName", "NtLmSsp".to_owned()),
+                ("WorkstationName", word(n, 4)),
+                ("IpAddress", "10.0.0.7".to_owned()),
+                ("ProcessName", format!("C:\\Windows\\System32\\{program}")),
+            ],
+        ),
         _ => ("System", 7036, vec![("param1", word(n, 3)), ("param2", "running".to_owned())]),
     };
     values.set("channel", channel);

@@ -17,12 +17,16 @@ pub(crate) enum Form {
     /// `C:\Windows`, `\SystemRoot\x` → `C:\Windows\x`, `\??\C:\x` → `C:\x`, `\Users\x` → `C:\Users\x`. Which letter a volume had is not known here;
     /// rules only ever ask for the system drive's folders.
     Path,
-    /// `HKEY_LOCAL_MACHINE\…` → `HKLM\…` and the like, as Sysmon writes keys.
+    /// `HKEY_LOCAL_MACHINE\…` and `\REGISTRY\MACHINE\…` → `HKLM\…` and the like, as Sysmon writes keys.
     RegistryKey,
     /// The folder of a path: what stands before the last backslash.
     Folder,
     /// Numbers as `DWORD (0x00000001)`, bytes as `Binary Data`, as Sysmon writes registry data.
     RegistryData,
+    /// The same for a number that is kept as text.
+    Dword,
+    /// The SID of a service account as its English name, `NT AUTHORITY\SYSTEM`. Any other SID has none.
+    Account,
 }
 
 /// Where a field's value comes from.
@@ -61,6 +65,10 @@ pub(crate) struct Source {
     pub(crate) open: Vec<String>,
     /// A list field each item of which is held against the rules by itself.
     pub(crate) each: Option<String>,
+    /// Fields without which the event is not of this kind.
+    needs: Vec<String>,
+    /// Fields that hold the parser's words; keywords are not looked for in them.
+    pub(crate) derived: Vec<String>,
     place: Place,
 }
 
@@ -93,6 +101,7 @@ impl Source {
     /// True if the event is of this kind.
     pub(crate) fn accepts(&self, event: &Event) -> bool {
         self.meaning.is_none_or(|m| event.meaning.contains(m))
+            && self.needs.iter().all(|name| event.values.get(name).is_some_and(|v| *v != Value::Null))
             && self.when.iter().all(|a| at_path(event, None, &a.path).is_some_and(|value| a.holds(&value)))
     }
 }
@@ -136,7 +145,7 @@ impl Mapping {
 
     fn source(&self, name: &str, node: &Node) -> Result<Source, RuleError> {
         let error = |place, message: String| RuleError::new(&self.file, place, message);
-        let known = ["event", "like", "when", "meaning", "fields", "open", "each"];
+        let known = ["event", "like", "when", "needs", "meaning", "fields", "open", "derived", "each"];
         if let Some((key, _)) = node.entries().iter().find(|(k, _)| !known.contains(&k.text.as_str())) {
             return Err(error(key.place, format!("A source has no '{}'.", key.text)).suggest(&key.text, known));
         }
@@ -149,6 +158,8 @@ impl Mapping {
                 fields: Vec::new(),
                 open: Vec::new(),
                 each: None,
+                needs: Vec::new(),
+                derived: Vec::new(),
                 place: node.place,
             },
             Some(like) => {
@@ -181,8 +192,12 @@ impl Mapping {
                     .suggest(&name, Meaning::ALL.iter().map(|(_, n)| *n))
             })?);
         }
-        if let Some(open) = node.get("open") {
-            source.open = open.items().iter().filter_map(Node::text).collect();
+        let names = |node: &Node| node.items().iter().filter_map(Node::text).collect();
+        for (key, list) in [("open", &mut source.open), ("needs", &mut source.needs), ("derived", &mut source.derived)]
+        {
+            if let Some(node) = node.get(key) {
+                *list = names(node);
+            }
         }
         if let Some(each) = node.get("each") {
             source.each = each.text();
@@ -269,7 +284,12 @@ impl Source {
             }
         };
         self.when.iter().for_each(|a| add(&a.path));
-        self.open.iter().chain(&self.each).for_each(|name| add(std::slice::from_ref(name)));
+        self.open
+            .iter()
+            .chain(&self.each)
+            .chain(&self.needs)
+            .chain(&self.derived)
+            .for_each(|name| add(std::slice::from_ref(name)));
         fn walk(getter: &Getter, add: &mut impl FnMut(&[String])) {
             match getter {
                 Getter::Path(path, _) | Getter::Line(path, _) => add(path),
@@ -304,6 +324,8 @@ fn getter(node: &Node) -> Result<Getter, String> {
                 Some("folder") => Some(Form::Folder),
                 Some("registry_key") => Some(Form::RegistryKey),
                 Some("registry_data") => Some(Form::RegistryData),
+                Some("dword") => Some(Form::Dword),
+                Some("account") => Some(Form::Account),
                 Some(other) => return Err(format!("There is no form '{other}'.")),
             };
             match (text("from"), text("join"), text("is"), text("line")) {
@@ -358,10 +380,11 @@ impl Getter {
         match self {
             Self::Path(path, form) => {
                 let value = at_path(event, item, path)?;
-                Some(match form {
-                    None => value,
-                    Some(form) => Cow::Owned(in_form(&value, *form)),
-                })
+                match form {
+                    None => Some(value),
+                    Some(Form::Account) => value.as_text().and_then(service_account).map(Cow::Owned),
+                    Some(form) => Some(Cow::Owned(in_form(&value, *form))),
+                }
             }
             Self::First(getters) => getters.iter().find_map(|g| g.get(event, item)),
             Self::Joined(pieces, form) => {
@@ -414,7 +437,11 @@ fn in_form(value: &Value, form: Form) -> Value {
         (Value::Number(n), Form::RegistryData) => {
             Value::from(format!("QWORD (0x{:08x}-0x{:08x})", n >> 32, n & u64::from(u32::MAX)))
         }
-        (Value::Bytes(_), Form::RegistryData) => Value::from("Binary Data".to_owned()),
+        (Value::Bytes(_), Form::RegistryData) => Value::from("Binary Data"),
+        (Value::Text(text), Form::Dword) => {
+            text.parse::<u32>().map_or_else(|_| value.clone(), |n| Value::from(format!("DWORD (0x{n:08x})")))
+        }
+        (Value::Number(_), Form::Dword) => in_form(value, Form::RegistryData),
         (value, _) => value.clone(),
     }
 }
@@ -441,8 +468,22 @@ fn drive_path(text: &str) -> String {
     text.to_owned()
 }
 
+/// Source: Microsoft, "Well-known SIDs".
+fn service_account(sid: &str) -> Option<Value> {
+    let name = match sid {
+        "S-1-5-18" => "SYSTEM",
+        "S-1-5-19" => "LOCAL SERVICE",
+        "S-1-5-20" => "NETWORK SERVICE",
+        _ => return None,
+    };
+    Some(Value::Text(format!(r"NT AUTHORITY\{name}")))
+}
+
 fn short_hive(text: &str) -> String {
     for (long, short) in [
+        // The kernel's names, as event 4657 has them.
+        (r"\REGISTRY\MACHINE", "HKLM"),
+        (r"\REGISTRY\USER", "HKU"),
         ("HKEY_LOCAL_MACHINE", "HKLM"),
         ("HKEY_CURRENT_USER", "HKCU"),
         ("HKEY_USERS", "HKU"),
@@ -491,6 +532,20 @@ mod tests {
             assert_eq!(drive_path(from), to);
         }
         assert_eq!(short_hive(r"HKEY_LOCAL_MACHINE\SOFTWARE"), r"HKLM\SOFTWARE");
+        assert_eq!(short_hive(r"\REGISTRY\MACHINE\SYSTEM\X"), r"HKLM\SYSTEM\X");
+        assert_eq!(short_hive(r"\REGISTRY\USER\S-1-5-21-1"), r"HKU\S-1-5-21-1");
+    }
+
+    #[test]
+    fn registry_data_as_sysmon_writes_it() {
+        let text = |t: &str| Value::Text(t.to_owned());
+        assert_eq!(in_form(&Value::Number(1), Form::RegistryData), text("DWORD (0x00000001)"));
+        assert_eq!(in_form(&Value::Number(1 << 32), Form::RegistryData), text("QWORD (0x00000001-0x00000000)"));
+        assert_eq!(in_form(&Value::Bytes(vec![1]), Form::RegistryData), text("Binary Data"));
+        assert_eq!(in_form(&text("255"), Form::Dword), text("DWORD (0x000000ff)"));
+        assert_eq!(in_form(&text("a"), Form::Dword), text("a"));
+        assert_eq!(service_account("S-1-5-18"), Some(text(r"NT AUTHORITY\SYSTEM")));
+        assert_eq!(service_account("S-1-5-21-1-2-3-500"), None);
     }
 
     #[test]

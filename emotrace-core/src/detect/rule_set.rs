@@ -207,7 +207,7 @@ impl RuleSet {
                         }
                     }
                 }
-                Body::None => {}
+                Body::Filter(_) | Body::None => {}
             }
         }
         errors

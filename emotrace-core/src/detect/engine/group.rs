@@ -182,7 +182,7 @@ impl Group {
         }
         let mut whole = String::new();
         if self.has_keywords {
-            for (_, value) in event.values.iter() {
+            for (_, value) in event.values.iter().filter(|(name, _)| !source.derived.iter().any(|d| d == name)) {
                 sigma::each_text(value, &mut |text| {
                     whole.push_str(&text);
                     whole.push('\n');
@@ -271,8 +271,8 @@ impl<'e> View<'e> {
     /// The entries of an open map, and of maps in it: UserData wraps its values in one named element.
     fn take_map(&mut self, entries: &'e [(SmolStr, Value)], plan: &Plan, folded: &mut String, deeper: bool) {
         for (name, value) in entries {
-            if let Some(field) = plan.open.get(name.as_str()) {
-                self.take(*field, value, folded);
+            if let Some(field) = plan.named(name) {
+                self.take(field, value, folded);
             } else if let (Value::Map(inner), true) = (value, deeper) {
                 self.take_map(inner, plan, folded, false);
             }

@@ -8,6 +8,7 @@
 mod group;
 mod window;
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -16,7 +17,7 @@ use self::window::Windows;
 use super::error::RuleError;
 use super::mapping::{Getter, Mapping, Source};
 use super::rule_set::RuleSet;
-use super::sigma::{Body, Expr, Rule, fold_into};
+use super::sigma::{Body, Expr, Filter, Rule, fold_into};
 use crate::model::{Event, Evidence, Finding, RuleInfo, Schema, Value};
 
 /// A rule that was loaded but can't be evaluated on this evidence, and why.
@@ -70,6 +71,16 @@ pub(crate) struct Plan {
     unknown: Vec<usize>,
 }
 
+impl Plan {
+    /// The group's field that a name in an open map is. Rules write `New Value` as `NewValue`.
+    fn named(&self, name: &str) -> Option<usize> {
+        self.open.get(name).copied().or_else(|| {
+            let with_blanks = name.contains(' ');
+            with_blanks.then(|| self.open.get(&name.replace(' ', "")).copied()).flatten()
+        })
+    }
+}
+
 impl Detector {
     /// Compiles the rules for the events that the schema declares.
     ///
@@ -84,8 +95,9 @@ impl Detector {
         let present = |source: usize| {
             mapping.sources.get(source).is_some_and(|s| schema.descriptors.iter().any(|d| d.name == s.descriptor))
         };
-        let all = rules.rules();
         let mut not_evaluated = Vec::new();
+        let all = with_filters(rules.rules(), &mut not_evaluated);
+        let all = all.as_ref();
         let mut by_sources: Vec<(Vec<usize>, Vec<usize>)> = Vec::new();
         let mut evaluated = vec![false; all.len()];
         for (at, rule) in all.iter().enumerate() {
@@ -225,11 +237,46 @@ pub(crate) struct Hit {
     keys: Vec<(String, String)>,
 }
 
+/// The rules with what Sigma filters add to them.
+fn with_filters<'a>(rules: &'a [Rule], not_evaluated: &mut Vec<NotEvaluated>) -> Cow<'a, [Rule]> {
+    let mut all = Cow::Borrowed(rules);
+    for rule in rules {
+        let Body::Filter(filter) = &rule.body else { continue };
+        let chosen: Vec<usize> = (0..rules.len()).filter(|at| is_filtered(filter, &rules[*at])).collect();
+        let why = match filter.condition.obstacle() {
+            None if chosen.is_empty() => Some("no rule that it is for is loaded".to_owned()),
+            obstacle => obstacle,
+        };
+        if let Some(why) = why {
+            not_evaluated.push(NotEvaluated { rule: Arc::clone(&rule.info), why });
+            continue;
+        }
+        for at in chosen {
+            if let Body::Event { condition, .. } = &mut all.to_mut()[at].body {
+                *condition = Expr::And(vec![condition.clone(), filter.condition.clone()]);
+            }
+        }
+    }
+    all
+}
+
+fn is_filtered(filter: &Filter, rule: &Rule) -> bool {
+    let Body::Event { logsource, .. } = &rule.body else { return false };
+    let same = |wanted: &Option<String>, has: &Option<String>| wanted.is_none() || wanted == has;
+    let named = filter.rules.is_empty() || filter.rules.iter().any(|name| window::names(rule).contains(&name.as_str()));
+    named
+        && same(&filter.logsource.product, &logsource.product)
+        && same(&filter.logsource.category, &logsource.category)
+        && same(&filter.logsource.service, &logsource.service)
+}
+
 /// The sources that a rule is held against. `None` for rules that read no events.
 fn sources_of(rule: &Rule, mapping: &Mapping, present: &impl Fn(usize) -> bool) -> Result<Option<Vec<usize>>, String> {
     if rule.info.status == "unsupported" {
-        let what = rule.waits_for.join(", ");
-        return Err(format!("it waits for evidence that is not parsed yet: {what}"));
+        return Err(match rule.waits_for.join(", ") {
+            what if what.is_empty() => "its own status is 'unsupported'".to_owned(),
+            what => format!("it waits for evidence that is not parsed yet: {what}"),
+        });
     }
     if let Some(detector) = &rule.detector {
         return Err(format!("it is code, not a pattern: {detector}"));
@@ -332,13 +379,23 @@ mod tests {
         message: "",
         data_type: None,
         fields: &[
+            Field::new("summary", Kind::Text, ""),
             Field::new("event_id", Kind::Number, ""),
             Field::new("provider", Kind::Text, ""),
+            Field::new("provider_guid", Kind::Text, ""),
             Field::new("channel", Kind::Text, ""),
             Field::new("computer", Kind::Text, ""),
             Field::new("level", Kind::Number, ""),
+            Field::new("level_name", Kind::Text, ""),
+            Field::new("task", Kind::Number, ""),
+            Field::new("opcode", Kind::Number, ""),
+            Field::new("keywords", Kind::Text, ""),
+            Field::new("version", Kind::Number, ""),
             Field::new("record_id", Kind::Number, ""),
             Field::new("user_sid", Kind::Text, ""),
+            Field::new("process_id", Kind::Number, ""),
+            Field::new("thread_id", Kind::Number, ""),
+            Field::new("activity_id", Kind::Text, ""),
             Field::new("data", Kind::Map, ""),
             Field::new("user_data", Kind::Map, ""),
         ],
@@ -450,6 +507,53 @@ mod tests {
             ),
             ("  a: {X: ''}\n  condition: a", &[("X", "")], &[("X", "x")]),
             ("  a: {X|contains: ÄÖ}\n  condition: a", &[("X", "xäöx")], &[("X", "ao")]),
+            // Every dash that Windows programs take, and the letter case of what is encoded does not matter to the rest.
+            ("  s: {C|windash|contains: ' /q'}\n  condition: s", &[("C", "a –q")], &[("C", "a +q")]),
+            (
+                "  s: {C|contains|windash|all: [' -a ', ' -b ']}\n  condition: s",
+                &[("C", "x /a ―b y")],
+                &[("C", "x /a b y")],
+            ),
+            // "calc.exe" as UTF-16 in base64, one byte behind the start (witness: python's base64 module).
+            (
+                "  s: {C|utf16le|base64offset|contains: calc.exe}\n  condition: s",
+                &[("C", "-enc eGMAYQBsAGMALgBlAHgAZQB4")],
+                &[("C", "-enc Y2FsYy5leGU=")],
+            ),
+            ("  s: {C|wide|base64offset|contains: ab}\n  condition: s", &[("C", "YQBiAA==")], &[("C", "YWI=")]),
+            ("  s: {C|base64: abc}\n  condition: s", &[("C", "YWJj")], &[("C", "YWJjx")]),
+            ("  s: {C|re|m: '^b$'}\n  condition: s", &[("C", "a\nb\nc")], &[("C", "ab")]),
+            ("  s: {C|re|s: 'a.c'}\n  condition: s", &[("C", "a\nc")], &[("C", "ac")]),
+            ("  s: {C|re: 'a.c'}\n  condition: s", &[("C", "abc")], &[("C", "a\nc")]),
+            ("  s: {X|cidr: ['10.0.0.0/8', 'fc00::/7']}\n  condition: s", &[("X", "fd00::1")], &[("X", "fe80::1")]),
+            (
+                "  s: {Image|fieldref|endswith: Name}\n  condition: s",
+                &[("Image", "C:\\A.exe"), ("Name", "a.EXE")],
+                &[("Image", "C:\\A.exe"), ("Name", "b.exe")],
+            ),
+            (
+                "  s: {Image|fieldref|neq: P}\n  condition: s",
+                &[("Image", "a"), ("P", "b")],
+                &[("Image", "a"), ("P", "A")],
+            ),
+            // A single value under `all` is that value; a list of which nothing else is said is "any of".
+            ("  s: {C|contains|all: x}\n  condition: s", &[("C", "axb")], &[("C", "ab")]),
+            ("  s: {Id: [7, '8']}\n  condition: s", &[("Id", "8")], &[("Id", "78")]),
+            ("  s: {C|contains: 7}\n  condition: s", &[("C", "a7b")], &[("C", "a8b")]),
+            // Nothing, empty, and absent: null means both the first and the last.
+            ("  s: {P: null}\n  condition: s", &[("X", "x")], &[("P", "")]),
+            ("  s: {P: ''}\n  condition: s", &[("P", "")], &[("X", "x")]),
+            ("  s: {P|exists: true}\n  condition: s", &[("P", "")], &[("X", "x")]),
+            ("  s: {X: 1}\n  n: {P: null}\n  condition: s and not n", &[("X", "1"), ("P", "-")], &[("X", "1")]),
+            // Backslashes and wildcards as the specification's table has them.
+            ("  s: {P: '\\\\\\\\\\*\\\\S$'}\n  condition: s", &[("P", "\\\\*\\S$")], &[("P", "\\\\x\\S$")]),
+            // Regular expressions of a kind that public rules use.
+            (
+                "  s: {C|re: '\\$env:x\\[(\\s*\\d{1,3}\\s*,){2}'}\n  condition: s",
+                &[("C", "$env:x[4, 15,25]")],
+                &[("C", "$env:x[4]")],
+            ),
+            ("  s: {C|re: '(?i)a{1,2}\\{x'}\n  condition: s", &[("C", "AA{X")], &[("C", "A(X")]),
         ];
         for (detection, hit, miss) in rows {
             let mut detector = detector(&[&rule(detection)]);
@@ -503,18 +607,105 @@ mod tests {
         let look = rule("  s: {Image|re: 'a(?!b)'}\n  condition: s");
         let expand = rule("  s: {Image|expand: '%admins%'}\n  condition: s");
         let linux = rule("  s: {Image: a}\n  condition: s").replace("windows", "linux");
-        let detector = detector(&[&look, &expand, &linux]);
+        let counted = rule("  s: {Image: a}\n  condition: s | count(User) by Image > 5");
+        let theirs = rule("  s: {Image: a}\n  condition: s").replace("title: T", "title: T\nstatus: unsupported");
+        let detector = detector(&[&look, &expand, &linux, &counted, &theirs]);
         let why: Vec<_> = detector.not_evaluated().iter().map(|n| n.why.as_str()).collect();
         assert!(why[0].contains("look-around"), "{}", why[0]);
         assert!(why[1].contains("%admins%"), "{}", why[1]);
         assert_eq!(why[2], "no event here is meant by the logsource 'product linux, category process_creation'");
+        assert_eq!(why[3], "its condition ends in '| count(User) by Image > 5', which correlation rules have replaced");
+        assert_eq!(why[4], "its own status is 'unsupported'");
+    }
+
+    /// A Sigma filter holds for the rules that it names, and says so when there are none.
+    #[test]
+    fn filters_narrow_the_rules_they_name() {
+        let all = rule("  s: {Image|endswith: '\\a.exe'}\n  condition: s");
+        let other = all.replace("id: r", "id: other");
+        let filter = |rules: &str| {
+            format!(
+                "title: F\nid: f\nlogsource: {{product: windows, category: process_creation}}\nfilter:\n  rules: {rules}\n  s: {{User|startswith: adm_}}\n  condition: not s\n"
+            )
+        };
+        let run = process(&[("Image", "C:\\a.exe"), ("User", "ADM_x")]);
+        let ids = |d: &mut Detector| d.event(&run).into_iter().map(|f| f.rule.id.clone()).collect::<Vec<_>>();
+        assert_eq!(ids(&mut detector(&[&filter("[r]"), &all, &other])), ["other"]);
+        assert!(ids(&mut detector(&[&all, &other, &filter("any")])).is_empty());
+        let mut lost = detector(&[&filter("[gone]"), &all]);
+        assert_eq!(lost.not_evaluated()[0].why, "no rule that it is for is loaded");
+        assert_eq!(ids(&mut lost), ["r"]);
+        let elsewhere = filter("any").replace("process_creation", "image_load");
+        assert_eq!(detector(&[&elsewhere, &all]).not_evaluated().len(), 1);
+    }
+
+    /// What the parser says in its own words is no evidence: a keyword is not found in it.
+    #[test]
+    fn keywords_are_looked_for_in_the_evidence_alone() {
+        let text = rule("  s: [started]\n  condition: s");
+        let mut event = process(&[("Image", "x")]);
+        event.values.set("summary", "the program x was started");
+        assert_eq!(detector(&[&text]).event(&event).len(), 0);
+        assert_eq!(detector(&[&text]).event(&process(&[("Image", "restarted.exe")])).len(), 1);
+    }
+
+    /// `New Value` of Defender's event 5007 is `NewValue` to Sigma; event 104 tells the cleared log as its channel; the
+    /// lines of PowerShell's classic events are fields.
+    #[test]
+    fn names_of_fields_in_logs() {
+        let rule = |service: &str, detection: &str| {
+            format!("title: T\nid: r\nlogsource: {{product: windows, {service}}}\ndetection:\n{detection}")
+        };
+        let defender = rule("service: windefend", "  s: {EventID: 5007, NewValue|contains: exclu}\n  condition: s");
+        let channel = "Microsoft-Windows-Windows Defender/Operational";
+        let event = record(channel, 5007, 0, &[("New Value", r"HKLM\Exclusions".into())]);
+        assert_eq!(detector(&[&defender]).event(&event).len(), 1);
+
+        let cleared = rule("service: system", "  s: {EventID: 104}\n  f: {Channel: System}\n  condition: s and not f");
+        let clear = |log: &str| {
+            let mut event = record("System", 104, 0, &[]);
+            event.values.set("user_data", Value::Map(vec![("Channel".to_owned(), log.into())]));
+            event
+        };
+        assert_eq!(detector(&[&cleared]).event(&clear("Application")).len(), 1);
+        assert_eq!(detector(&[&cleared]).event(&clear("System")).len(), 0);
+
+        let old = rule(
+            "category: ps_classic_start",
+            "  s: {EngineVersion|startswith: '2.'}\n  f: {HostVersion|startswith: '2.'}\n  condition: s and not f",
+        );
+        let start = |host: &str| {
+            let lines = format!("\tHostName=ConsoleHost\n\tHostVersion={host}\n\tEngineVersion=2.0");
+            record(
+                "Windows PowerShell",
+                400,
+                0,
+                &[("Data", Value::List(vec!["Available".into(), lines.as_str().into()]))],
+            )
+        };
+        assert_eq!(detector(&[&old]).event(&start("5.1")).len(), 1);
+        assert_eq!(detector(&[&old]).event(&start("2.0")).len(), 0);
+
+        let system = rule("category: process_creation", "  s: {User|contains: AUTHORI}\n  condition: s");
+        let created = |sid: &str| {
+            let data: Vec<(&str, Value)> = vec![
+                ("SubjectUserSid", sid.into()),
+                ("SubjectDomainName", "WORKGROUP".into()),
+                ("SubjectUserName", "HOST$".into()),
+            ];
+            record("Security", 4688, 0, &data)
+        };
+        assert_eq!(detector(&[&system]).event(&created("S-1-5-18")).len(), 1);
+        assert_eq!(detector(&[&system]).event(&created("S-1-5-21-1-2-3-1001")).len(), 0);
+        let by_name = rule("category: process_creation", "  s: {User: 'workgroup\\host$'}\n  condition: s");
+        assert_eq!(detector(&[&by_name]).event(&created("S-1-5-21-1-2-3-1001")).len(), 1);
     }
 
     #[test]
     fn placeholders_that_are_given_are_used() {
         let mut set = RuleSet::empty().unwrap();
         set.set_placeholder("admins", vec!["alice".to_owned(), "bob".to_owned()]);
-        set.add_text("t.yml", &rule("  s: {User|expand: 'D\\%admins%'}\n  condition: s"), false).unwrap();
+        set.add_text("t.yml", &rule("  s: {User|expand: 'D\\\\%admins%'}\n  condition: s"), false).unwrap();
         let schema = Schema { artifacts: Vec::new(), descriptors: vec![&RECORD] };
         let mut detector = Detector::new(&set, &schema).unwrap();
         assert_eq!(detector.event(&process(&[("User", "d\\BOB")])).len(), 1);

@@ -6,7 +6,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use crate::detect::sigma::{Body, Correlation, CorrelationKind, Rule};
+use crate::detect::sigma::{Body, Correlation, CorrelationKind, Rule, Threshold};
 use crate::model::{Evidence, Finding, RuleInfo, Timestamp};
 
 /// Hits that one group of one correlation keeps with their evidence. More are counted, not kept.
@@ -183,7 +183,7 @@ impl Windows {
 }
 
 /// Every name by which a correlation may call a rule.
-fn names(rule: &Rule) -> Vec<&str> {
+pub(super) fn names(rule: &Rule) -> Vec<&str> {
     [Some(rule.info.id.as_str()), rule.sigma_name.as_deref(), rule.info.name.as_deref()]
         .into_iter()
         .flatten()
@@ -261,9 +261,10 @@ impl Running {
             }
             CorrelationKind::Temporal => {
                 let seen = (0..members).filter(|m| kept.iter().any(|k| k.member == *m)).count();
-                match self.correlation.threshold.at_least {
-                    Some(_) => self.correlation.threshold.holds(count(seen)),
-                    None => seen == members,
+                if self.correlation.threshold == Threshold::default() {
+                    seen == members
+                } else {
+                    self.correlation.threshold.holds(count(seen))
                 }
             }
             CorrelationKind::TemporalOrdered => {

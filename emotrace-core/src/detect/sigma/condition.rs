@@ -7,7 +7,7 @@
 
 use super::super::error::Place;
 use super::modifier::one_or;
-use super::{Context, Expr};
+use super::{Context, Expr, Pattern, Test};
 use crate::detect::error::RuleError;
 
 /// Nesting of parentheses and `not` that a condition may have.
@@ -20,14 +20,26 @@ pub(super) fn parse(
     text: &str,
     selections: &[(String, Expr)],
 ) -> Result<Expr, RuleError> {
+    // Sigma before 2.0 counted events behind a bar: `selection | count(User) by Host > 5`.
+    let (text, aggregation) = match text.split_once('|') {
+        Some((text, aggregation)) if !context.strict => (text, Some(aggregation.trim())),
+        _ => (text, None),
+    };
     let tokens =
         tokens(text).map_err(|at| context.error(column(place, at), "This character has no meaning in a condition."))?;
-    let mut reader = Reader { context, place, selections, tokens: &tokens, at: 0, depth: 0 };
+    let mut reader = Reader { context, place, selections, tokens: &tokens, at: 0, depth: 0, negated: false };
     let expr = reader.or()?;
-    match reader.peek() {
-        None => Ok(expr),
-        Some(token) => Err(reader.error(&format!("'{}' is too much here.", token.text))),
+    if let Some(token) = reader.peek() {
+        return Err(reader.error(&format!("'{}' is too much here.", token.text)));
     }
+    Ok(match aggregation {
+        None => expr,
+        Some(aggregation) => {
+            let why = format!("its condition ends in '| {aggregation}', which correlation rules have replaced");
+            let test = Test { field: None, pattern: Pattern::Unevaluable(why), place };
+            Expr::And(vec![expr, Expr::Test(test)])
+        }
+    })
 }
 
 fn column(place: Place, at: usize) -> Place {
@@ -70,6 +82,8 @@ struct Reader<'a> {
     tokens: &'a [Token<'a>],
     at: usize,
     depth: usize,
+    /// Behind an odd number of `not`.
+    negated: bool,
 }
 
 impl<'a> Reader<'a> {
@@ -109,7 +123,14 @@ impl<'a> Reader<'a> {
         if self.depth > MAX_DEPTH {
             return Err(self.error("The condition nests too deeply."));
         }
-        let expr = if self.take("not") { Expr::Not(Box::new(self.not()?)) } else { self.atom()? };
+        let expr = if self.take("not") {
+            self.negated = !self.negated;
+            let part = self.not()?;
+            self.negated = !self.negated;
+            Expr::Not(Box::new(part))
+        } else {
+            self.atom()?
+        };
         self.depth -= 1;
         Ok(expr)
     }
@@ -145,6 +166,11 @@ impl<'a> Reader<'a> {
             .map(|(_, expr)| expr.clone())
             .collect();
         if chosen.is_empty() {
+            // `not 1 of filter_*` where no filter is left, or its name is misspelt, filters nothing.
+            if self.negated && !self.context.strict {
+                self.at += 1;
+                return Ok(Expr::Or(Vec::new()));
+            }
             return Err(self.error(&format!("No selection fits '{}'.", token.text)));
         }
         self.at += 1;
@@ -175,8 +201,6 @@ fn name_fits(pattern: &str, name: &str) -> bool {
 mod tests {
     use std::collections::BTreeMap;
 
-    use super::super::Test;
-    use super::super::pattern::Pattern;
     use super::*;
 
     fn show(expr: &Expr) -> String {
@@ -190,8 +214,12 @@ mod tests {
     }
 
     fn read(text: &str) -> Result<String, RuleError> {
+        read_as(true, text)
+    }
+
+    fn read_as(strict: bool, text: &str) -> Result<String, RuleError> {
         let placeholders = BTreeMap::new();
-        let context = Context { file: "t.yml", placeholders: &placeholders, strict: true };
+        let context = Context { file: "t.yml", placeholders: &placeholders, strict };
         let selections: Vec<(String, Expr)> = ["sel_a", "sel_b", "filter_x", "filter_y", "_hidden"]
             .into_iter()
             .map(|name| {
@@ -228,6 +256,13 @@ mod tests {
         for text in ["", "sel_a and", "(sel_a", "sel_a sel_b", "2 of sel_*", "1 of nothing*", "sel_a | count() > 5"] {
             assert!(read(text).is_err(), "{text}");
         }
+        // What others' rules may say: filters that are not there filter nothing, and counting has its reason.
+        assert_eq!(read_as(false, "sel_a and not 1 of gone_*").unwrap(), "(sel_a&!())");
+        assert_eq!(read_as(false, "sel_a and not (sel_b or 1 of gone_*)").unwrap(), "(sel_a&!(sel_b|()))");
+        assert!(read_as(false, "sel_a and 1 of gone_*").is_err(), "a selection that is not there is a mistake");
+        assert!(read_as(false, "sel_a and not not 1 of gone_*").is_err());
+        assert_eq!(read_as(false, "sel_a | count(User) by Host > 5").unwrap(), "(sel_a&)");
+        assert!(read_as(false, "sel_q | count() > 5").is_err());
         assert!(read(&format!("{}sel_a", "not ".repeat(10_000))).is_err());
         assert!(read(&"(".repeat(100_000)).is_err());
     }

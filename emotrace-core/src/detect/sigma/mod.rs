@@ -8,9 +8,9 @@ mod modifier;
 mod pattern;
 mod rule;
 
-pub(crate) use correlation::{Correlation, CorrelationKind, ticks};
+pub(crate) use correlation::{Correlation, CorrelationKind, Threshold, ticks};
 pub(crate) use pattern::{Anchor, Pattern, Shape, TextPattern, each_text, fold, fold_into, matches_text, stands};
-pub(crate) use rule::{Body, Example, ExampleEvent, LogSource, Rule, parse_file};
+pub(crate) use rule::{Body, Example, ExampleEvent, Filter, LogSource, Rule, parse_file};
 
 use std::collections::BTreeMap;
 

@@ -187,24 +187,34 @@ fn patterns(context: &Context, asked: &Asked, value: &Node) -> Result<Vec<Patter
     Ok(patterns)
 }
 
-/// Puts given values in for `%name%`. The error is the name for which none are given.
+/// Puts given values in for `%name%`; `\%` is a percent sign. The error is the name for which none are given.
 fn expand(context: &Context, text: &str) -> Result<Vec<String>, String> {
     let mut done = vec![String::new()];
     let mut rest = text;
-    while let Some((before, name, after)) = placeholder(rest) {
-        let values = context.placeholders.get(name).ok_or_else(|| name.to_owned())?;
-        done = done.iter().flat_map(|d| values.iter().map(move |v| format!("{d}{before}{v}"))).collect();
+    while let Some(at) = rest.find('%') {
+        let (before, from) = rest.split_at(at);
+        let after_percent = &from[1..];
+        let backslashes = before.bytes().rev().take_while(|b| *b == b'\\').count();
+        let (texts, after) = match (backslashes % 2 == 1, placeholder(after_percent)) {
+            (true, _) => (vec![format!("{}%", &before[..before.len() - 1])], after_percent),
+            (false, None) => (vec![format!("{before}%")], after_percent),
+            (false, Some((name, after))) => {
+                let values = context.placeholders.get(name).ok_or_else(|| name.to_owned())?;
+                (values.iter().map(|v| format!("{before}{v}")).collect(), after)
+            }
+        };
+        done = done.iter().flat_map(|d| texts.iter().map(move |t| format!("{d}{t}"))).collect();
         rest = after;
     }
     done.iter_mut().for_each(|d| d.push_str(rest));
     Ok(done)
 }
 
-fn placeholder(text: &str) -> Option<(&str, &str, &str)> {
-    let (before, from) = text.split_once('%')?;
-    let (name, after) = from.split_once('%')?;
+/// The name before the next percent sign, and what follows it.
+fn placeholder(text: &str) -> Option<(&str, &str)> {
+    let (name, after) = text.split_once('%')?;
     let is_name = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c));
-    is_name.then_some((before, name, after))
+    is_name.then_some((name, after))
 }
 
 /// A value while encodings change it: text, until an encoding makes bytes of it.
@@ -369,6 +379,19 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// Expected values follow the specification's section on placeholders.
+    #[test]
+    fn placeholders() {
+        let given = std::collections::BTreeMap::from([("name".to_owned(), vec!["a".to_owned(), "b".to_owned()])]);
+        let context = Context { file: "t.yml", placeholders: &given, strict: true };
+        assert_eq!(expand(&context, r"D\\%name%!").unwrap(), [r"D\\a!", r"D\\b!"], "a backslash before a placeholder");
+        assert_eq!(expand(&context, r"\%plain%name%").unwrap(), ["%plaina", "%plainb"]);
+        assert_eq!(expand(&context, "100% of %name%").unwrap(), ["100% of a", "100% of b"]);
+        assert_eq!(expand(&context, "%name%%name%").unwrap().len(), 4);
+        assert_eq!(expand(&context, "x%other%"), Err("other".to_owned()));
+        assert_eq!(expand(&context, "").unwrap(), [""]);
     }
 
     #[test]

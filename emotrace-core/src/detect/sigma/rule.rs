@@ -33,8 +33,20 @@ pub(crate) enum Body {
     Event { logsource: LogSource, condition: Expr },
     /// A condition over hits of other rules.
     Correlation(Correlation),
+    /// A Sigma filter: a condition that the rules it names must meet as well.
+    Filter(Filter),
     /// Nothing that is data: the rule is code, or its artifact has no parser yet.
     None,
+}
+
+/// What a Sigma filter adds to which rules.
+#[derive(Clone, Debug)]
+pub(crate) struct Filter {
+    /// Parts that are given must be those of the rule.
+    pub(crate) logsource: LogSource,
+    /// Rules by Sigma name or identifier; empty for every rule.
+    pub(crate) rules: Vec<String>,
+    pub(crate) condition: Expr,
 }
 
 /// Other points for hits that also fit a second condition.
@@ -98,6 +110,7 @@ const TOP: &[&str] = &[
     "logsource",
     "detection",
     "correlation",
+    "filter",
     "fields",
     "falsepositives",
     "level",
@@ -126,7 +139,43 @@ const CUSTOM: &[&str] = &[
 
 /// All rules of a file.
 pub(crate) fn parse_file(context: &Context, text: &str) -> Result<Vec<Rule>, RuleError> {
-    yaml::parse(context.file, text)?.iter().map(|document| rule(context, document)).collect()
+    let mut rules = Vec::new();
+    let mut global: Option<Node> = None;
+    let mut previous: Option<Node> = None;
+    for document in yaml::parse(context.file, text)? {
+        // Collections as Sigma had them before 2.0: what `global` says holds for every document behind it, `reset` ends
+        // that, `repeat` changes the document before.
+        let action = document.get("action").and_then(Node::text);
+        let document = match (action.as_deref(), &global, &previous) {
+            (Some("global"), base, _) => {
+                global = Some(base.as_ref().map_or_else(|| document.clone(), |base| laid_over(base, &document)));
+                continue;
+            }
+            (Some("reset"), ..) => {
+                global = None;
+                document
+            }
+            (Some("repeat"), _, Some(previous)) => laid_over(previous, &document),
+            (_, Some(global), _) => laid_over(global, &document),
+            _ => document,
+        };
+        rules.push(rule(context, &document)?);
+        previous = Some(document);
+    }
+    Ok(rules)
+}
+
+/// `base` with what `over` says instead, map by map.
+fn laid_over(base: &Node, over: &Node) -> Node {
+    let (Kind::Map(below), Kind::Map(above)) = (&base.kind, &over.kind) else { return over.clone() };
+    let mut entries: Vec<_> = below.iter().filter(|(key, _)| key.text != "action").cloned().collect();
+    for (key, node) in above.iter().filter(|(key, _)| key.text != "action") {
+        match entries.iter_mut().find(|(k, _)| k.text == key.text) {
+            Some((_, old)) => *old = laid_over(old, node),
+            None => entries.push((key.clone(), node.clone())),
+        }
+    }
+    Node { kind: Kind::Map(entries), place: over.place }
 }
 
 fn rule(context: &Context, node: &Node) -> Result<Rule, RuleError> {
@@ -145,9 +194,10 @@ fn rule(context: &Context, node: &Node) -> Result<Rule, RuleError> {
         let e = context.error(place, format!("There is no status '{status}'."));
         return Err(e.suggest(&status, STATUS.iter().copied()));
     }
-    let selections = match node.get("detection") {
-        Some(detection) => selections(context, detection)?,
-        None => Vec::new(),
+    let selections = match (node.get("detection"), node.get("filter")) {
+        (Some(detection), _) => selections(context, detection, &["condition", "timeframe"])?,
+        (None, Some(filter)) => selections(context, filter, &["condition", "rules"])?,
+        (None, None) => Vec::new(),
     };
     let body = body(context, node, &selections, &status)?;
     let empty = Node { kind: Kind::Null, place: node.place };
@@ -219,10 +269,29 @@ fn body(context: &Context, node: &Node, selections: &[(String, Expr)], status: &
     if let Some(correlation) = node.get("correlation") {
         return Ok(Body::Correlation(correlation::parse(context, correlation)?));
     }
+    if let Some(filter) = node.get("filter") {
+        let logsource = node.get("logsource").map(logsource).unwrap_or_default();
+        let rules: Vec<_> = texts(filter.get("rules")).into_iter().filter(|r| r != "any").collect();
+        return Ok(Body::Filter(Filter { logsource, rules, condition: whole_condition(context, filter, selections)? }));
+    }
     let Some(detection) = node.get("detection") else {
         let without = matches!(status, "unsupported" | "builtin");
         return if without { Ok(Body::None) } else { Err(context.error(node.place, "The rule has no detection.")) };
     };
+    let condition = whole_condition(context, detection, selections)?;
+    let Some(source) = node.get("logsource").filter(|n| n.is_map()) else {
+        return Err(context.error(node.place, "The rule has no logsource."));
+    };
+    Ok(Body::Event { logsource: logsource(source), condition })
+}
+
+fn logsource(node: &Node) -> LogSource {
+    let part = |name: &str| node.get(name).and_then(Node::text);
+    LogSource { category: part("category"), product: part("product"), service: part("service") }
+}
+
+/// The condition of a detection or a filter; of several, any must be met.
+fn whole_condition(context: &Context, detection: &Node, selections: &[(String, Expr)]) -> Result<Expr, RuleError> {
     let Some(conditions) = detection.get("condition") else {
         return Err(context.error(detection.place, "The detection has no condition."));
     };
@@ -236,20 +305,15 @@ fn body(context: &Context, node: &Node, selections: &[(String, Expr)], status: &
     if parts.is_empty() {
         return Err(context.error(conditions.place, "The condition is empty."));
     }
-    let Some(source) = node.get("logsource").filter(|n| n.is_map()) else {
-        return Err(context.error(node.place, "The rule has no logsource."));
-    };
-    let part = |name: &str| source.get(name).and_then(Node::text);
-    let logsource = LogSource { category: part("category"), product: part("product"), service: part("service") };
-    Ok(Body::Event { logsource, condition: one_or(parts, Expr::Or) })
+    Ok(one_or(parts, Expr::Or))
 }
 
-/// The named selections of a detection.
-fn selections(context: &Context, detection: &Node) -> Result<Vec<(String, Expr)>, RuleError> {
+/// The named selections of a detection or filter: all in it but `others`.
+fn selections(context: &Context, detection: &Node, others: &[&str]) -> Result<Vec<(String, Expr)>, RuleError> {
     detection
         .entries()
         .iter()
-        .filter(|(key, _)| !matches!(key.text.as_str(), "condition" | "timeframe"))
+        .filter(|(key, _)| !others.contains(&key.text.as_str()))
         .map(|(key, node)| Ok((key.text.clone(), selection(context, node)?)))
         .collect()
 }
@@ -521,6 +585,61 @@ mod tests {
         for wrong in ["", "..", "2020-13", "x", "2020-12..y", "4294967295", "2020-01-32", "0"] {
             assert_eq!(parse_period(wrong), None, "{wrong}");
         }
+    }
+
+    /// Collections of the time before Sigma 2.0.
+    #[test]
+    fn documents_that_share_what_is_global() {
+        let text = "action: global\ntitle: G\nid: 1\ndetection: {sel: {A: 1}, condition: sel}\n---\n\
+            logsource: {product: windows, service: security}\n---\nlogsource: {product: windows, service: system}\n\
+            detection: {sel: {B: 2}}\n---\naction: repeat\ntitle: R\n---\naction: reset\ntitle: N\n\
+            logsource: {service: x}\ndetection: {s: {C: 1}, condition: s}\n";
+        let rules = read(text, false).unwrap();
+        let show = |rule: &Rule| {
+            let Body::Event { logsource, condition } = &rule.body else { panic!("{:?}", rule.body) };
+            let mut fields = Vec::new();
+            condition.tests(&mut |t| fields.push(t.field.clone().unwrap_or_default()));
+            format!("{} {logsource} {}", rule.info.title, fields.join(","))
+        };
+        let shown: Vec<_> = rules.iter().map(show).collect();
+        assert_eq!(
+            shown,
+            [
+                "G product windows, service security A",
+                "G product windows, service system A,B",
+                "R product windows, service system A,B",
+                "N service x C"
+            ]
+        );
+    }
+
+    #[test]
+    fn filters() {
+        let text = "title: F\nlogsource: {product: windows}\nfilter:\n  rules: [one, two]\n  s: {User: x}\n  condition: not s\n";
+        let rule = read(text, true).unwrap().remove(0);
+        let Body::Filter(filter) = &rule.body else { panic!("{:?}", rule.body) };
+        assert_eq!(filter.rules, ["one", "two"]);
+        assert!(matches!(filter.condition, Expr::Not(_)));
+        assert!(read(&text.replace("  condition: not s\n", ""), true).is_err());
+    }
+
+    /// What is named in the specification and not built is said, not left out.
+    #[test]
+    fn correlations_that_are_not_built_say_so() {
+        let of = |kind: &str, condition: &str| {
+            let text = format!(
+                "title: C\ncorrelation:\n  type: {kind}\n  rules: [a]\n  group-by: [X]\n  timespan: 10m\n  condition: {condition}\n"
+            );
+            let Body::Correlation(c) = read(&text, true).unwrap().remove(0).body else { panic!() };
+            c.obstacle
+        };
+        for kind in ["value_sum", "value_avg", "value_median"] {
+            assert!(of(kind, "{field: Size, gte: 3}").unwrap().contains(kind));
+        }
+        assert!(of("value_percentile", "{field: Size, percentile: 95, gt: 3}").unwrap().contains("value_percentile"));
+        assert!(of("value_count", "{field: [A, B], gte: 3}").unwrap().contains("several fields"));
+        assert!(of("temporal", "a and not b").unwrap().contains("extended"));
+        assert_eq!(of("value_count", "{field: A, gte: 3}"), None);
     }
 
     #[test]
