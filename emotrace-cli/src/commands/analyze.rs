@@ -70,6 +70,7 @@ pub(crate) fn run(arguments: &Analyze) -> Result<Exit, Failure> {
             let verdict = json!({
                 "verdict": assessment.verdict,
                 "emocheck": assessment.emocheck,
+                "exposure": assessment.exposure,
                 "rules": assessment.rules,
                 "findings_left_out": assessment.left_out,
             });
@@ -116,12 +117,15 @@ pub(crate) fn run(arguments: &Analyze) -> Result<Exit, Failure> {
     if let Some(hashes) = &hashes {
         eprint!("{}", verify::text(hashes));
     }
-    if let Some(assessment) = &assessment {
-        eprintln!("{}", judgement::screen(assessment, &extraction.hosts));
-    }
     eprintln!("{}; written to {}", summary(&evidence, &extraction), folder.display());
     eprint!("{}", notes.concat());
-    Ok(tell_issues(extraction.issues(), "; see issues.jsonl"))
+    let exit = tell_issues(extraction.issues(), "; see issues.jsonl");
+    // Last, so that it is what the screen shows.
+    if let Some(assessment) = &assessment {
+        let report = folder.join("report.html");
+        eprintln!("\n{}", judgement::screen(assessment, &extraction.hosts, &report, arguments.detecting.lang));
+    }
+    Ok(exit)
 }
 
 /// The name of a timeline in the case folder.

@@ -31,7 +31,7 @@ use crate::bytes::{ReadAt, read_exact_at, read_up_to};
 use crate::formats::mft::{Record, RecordHeader, ReparsePoint, attribute_type};
 use crate::formats::ntfs_boot::BootSector;
 use crate::formats::wof;
-use crate::model::{FileEntry, FileReference, Loss, SlackName};
+use crate::model::{FileEntry, FileReference, Loss, SlackName, Timestamp};
 
 /// Records of one part of the walk.
 const RECORDS_PER_PART: u64 = 4096;
@@ -195,6 +195,10 @@ impl FileSystem for NtfsVolume {
         issue: &mut dyn FnMut(FileSystemIssue),
     ) -> io::Result<Vec<FileEntry>> {
         self.read_directory(directory, issue)
+    }
+
+    fn index_times(&self, directory: &FileEntry) -> Vec<(String, Timestamp)> {
+        self.directory_times(directory)
     }
 
     fn index_slack(&self, give: &mut dyn FnMut(SlackName), issue: &mut dyn FnMut(FileSystemIssue)) {
