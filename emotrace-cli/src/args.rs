@@ -191,6 +191,9 @@ pub(crate) struct Detecting {
     /// Serial number of the system volume, 8 hex digits as `vol` shows it, instead of the boot sector's
     #[arg(long, value_name = "SERIAL", value_parser = serial)]
     pub(crate) serial: Option<u32>,
+    /// Language of the summary on the screen; the report speaks both
+    #[arg(long, value_enum, default_value_t = Language::En)]
+    pub(crate) lang: Language,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

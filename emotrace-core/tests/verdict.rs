@@ -44,7 +44,8 @@ fn the_case_is_confirmed_with_its_window_steps_and_state() {
     for stage in expected["stages"].as_array().unwrap() {
         assert!(reached.contains(&stage.as_str().unwrap()), "{stage} in {reached:?}");
     }
-    assert_eq!(verdict.users.first().map(String::as_str), expected["affected_users"][0].as_str());
+    let users: Vec<&str> = expected["affected_users"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+    assert_eq!(verdict.users, users);
     let addresses: Vec<String> = assessment
         .indicators
         .iter()

@@ -78,6 +78,7 @@ pub(crate) fn run(arguments: &Analyze) -> Result<Exit, Failure> {
             let verdict = json!({
                 "verdict": assessment.verdict,
                 "emocheck": assessment.emocheck,
+                "exposure": assessment.exposure,
                 "rules": assessment.rules,
                 "findings_left_out": assessment.left_out,
             });
@@ -133,12 +134,15 @@ pub(crate) fn run(arguments: &Analyze) -> Result<Exit, Failure> {
     if let Some(hashes) = &hashes {
         eprint!("{}", verify::text(hashes));
     }
-    if let Some(assessment) = &assessment {
-        eprintln!("{}", judgement::screen(assessment, &extraction.hosts));
-    }
     eprintln!("{}; written to {}", summary(&evidence, &extraction), folder.display());
     notes.iter().for_each(|note| eprintln!("{note}"));
-    Ok(tell_issues(extraction.issues(), "; see issues.jsonl"))
+    let exit = tell_issues(extraction.issues(), "; see issues.jsonl");
+    // Last, so that it is what the screen shows.
+    if let Some(assessment) = &assessment {
+        let report = folder.join("report.html");
+        eprintln!("\n{}", judgement::screen(assessment, &extraction.hosts, &report, arguments.detecting.lang));
+    }
+    Ok(exit)
 }
 
 /// Reads the evidence, or takes what a stopped run has read of it.

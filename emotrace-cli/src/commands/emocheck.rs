@@ -57,10 +57,12 @@ fn object(result: &EmoCheck, extraction: &Extraction) -> Value {
         "volume": result.volume,
         "volume_serial": result.serial,
         "serial_source": result.serial_source,
+        "serial_source_ja": result.serial_source_ja,
         "v1_name": result.v1_name,
         "v2_value": result.v2_value,
         "scanners": result.scanners,
         "notes": result.notes,
+        "notes_ja": result.notes_ja,
         "issues": extraction.issues().count(),
     });
     if let Some(map) = object.as_object_mut()
@@ -153,7 +155,12 @@ fn report(result: &EmoCheck, extraction: &Extraction, language: Language) -> Str
     let _ = writeln!(text, "{}: {}", words.time, scan_time());
     let _ = writeln!(text, "Host: {}", visible(result.hostname.as_deref().unwrap_or("?")));
     let serial = result.serial.as_deref().unwrap_or("?");
-    let _ = writeln!(text, "{}: {serial} ({})\n{rule}", words.serial, result.serial_source);
+    let _ = writeln!(
+        text,
+        "{}: {serial} ({})\n{rule}",
+        words.serial,
+        if japanese { &result.serial_source_ja } else { &result.serial_source }
+    );
     let _ = writeln!(text, "{}\n{}", words.result, if result.infected { words.found } else { words.nothing });
     if !result.infected && !result.hits.is_empty() {
         let _ = writeln!(text, "{}", words.candidates);
@@ -175,18 +182,19 @@ fn report(result: &EmoCheck, extraction: &Extraction, language: Language) -> Str
             (words.method, hit.method),
             (words.artifact, hit.artifact),
             (words.when, time.as_deref().unwrap_or("")),
-            (words.meaning, &hit.time_meaning),
-            (words.why, &hit.why),
+            (words.meaning, if japanese { &hit.time_meaning_ja } else { &hit.time_meaning }),
+            (words.why, if japanese { &hit.why_ja } else { &hit.why }),
         ];
         for (name, value) in rows.iter().filter(|(_, value)| !value.is_empty()) {
             let _ = writeln!(text, "  {name}: {}", visible(value));
         }
         let _ = writeln!(text, "  {}: {:.2} ({})\n", words.confidence, hit.confidence, hit.state);
     }
-    if !result.notes.is_empty() {
+    let notes = if japanese { &result.notes_ja } else { &result.notes };
+    if !notes.is_empty() {
         let _ = writeln!(text, "{}", words.notes);
     }
-    for note in &result.notes {
+    for note in notes {
         let _ = writeln!(text, "  {}", visible(note));
     }
     let issues = extraction.issues().count();

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use super::artifact::{Artifact, ArtifactError, Completion, EntryInput, Out, Reads, Record};
-use crate::model::{Descriptor, Field, FileEntry, FileName, Host, Kind, Locator, MacbTimes, Meaning, Namespace, Value};
+use crate::model::{
+    Descriptor, Field, FileEntry, FileName, Host, Kind, Locator, MacbTimes, Meaning, Namespace, Timestamp, Value,
+};
 
 /// The artifact.
 pub(super) static ARTIFACT: Artifact = Artifact {
@@ -250,6 +252,12 @@ fn dos_twin_of<'e>(entry: &'e FileEntry, dos: &FileName) -> Option<&'e FileName>
 fn path_of(input: &EntryInput<'_>, name: &FileName) -> String {
     let drive = input.entry.primary_name().and_then(|p| input.locator.path.strip_suffix(p.path.as_str()));
     format!("{}{}", drive.unwrap_or_default(), name.path)
+}
+
+/// When the file's name was made: `$FN` first, because programs can set `$SI`.
+pub(super) fn named(entry: &FileEntry) -> Option<Timestamp> {
+    let name = entry.primary_name().and_then(|n| n.times.created);
+    name.or_else(|| entry.standard_information.and_then(|s| s.times.created))
 }
 
 /// Each row shows all four times, beside the one that it stands at.

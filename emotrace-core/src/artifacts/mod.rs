@@ -17,7 +17,10 @@ mod artifact;
 mod bam;
 mod boot_execute;
 mod com_servers;
+mod defender_quarantine;
 mod defender_settings;
+mod emocheck_reports;
+mod emotet_files;
 mod event_log;
 mod explorer_values;
 mod feature_usage;
@@ -41,6 +44,7 @@ mod ntfs_log;
 mod office_addins;
 mod office_mru;
 mod office_security;
+mod onenote_files;
 mod open_save_mru;
 mod pe_files;
 mod prefetch;
@@ -71,6 +75,7 @@ mod user_assist;
 mod usn_journal;
 mod wmi_pointers;
 mod word_wheel_query;
+mod zip_files;
 mod zone_identifier;
 
 pub use artifact::{
@@ -111,6 +116,7 @@ pub static ARTIFACTS: &[&Artifact] = &[
     &office_security::ARTIFACT,
     &task_cache::ARTIFACT,
     &defender_settings::ARTIFACT,
+    &defender_quarantine::ARTIFACT,
     &logon_persistence::ARTIFACT,
     &injected_dlls::ARTIFACT,
     &image_options::ARTIFACT,
@@ -123,6 +129,10 @@ pub static ARTIFACTS: &[&Artifact] = &[
     &shadow_copies::ARTIFACT,
     &explorer_values::ARTIFACT,
     &pe_files::ARTIFACT,
+    &emotet_files::ARTIFACT,
+    &zip_files::ARTIFACT,
+    &onenote_files::ARTIFACT,
+    &emocheck_reports::ARTIFACT,
     &recent_docs::ARTIFACT,
     &open_save_mru::ARTIFACT,
     &run_mru::ARTIFACT,

@@ -9,6 +9,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::error::{Place, RuleError};
+use super::said::Said;
 use super::sigma::{fold, ticks};
 use super::yaml::{self, Kind, Node};
 use crate::model::{
@@ -38,7 +39,17 @@ pub struct VerdictPolicy {
     window_lead: u64,
     window_without: Vec<Stage>,
     users_without: Vec<Stage>,
-    coverage: Vec<(String, f64, Vec<String>)>,
+    users_without_rules: Vec<String>,
+    coverage: Vec<Source>,
+}
+
+/// A kind of evidence and the artifacts that read it.
+#[derive(Clone, Debug, Default)]
+struct Source {
+    name: String,
+    name_ja: String,
+    weight: f64,
+    artifacts: Vec<String>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -181,8 +192,14 @@ impl VerdictPolicy {
         }
         let mut coverage = Vec::new();
         for node in r.node("coverage")?.items() {
-            let source = node.get("source").and_then(Node::text).unwrap_or_default();
-            coverage.push((source, r.number_in(node, "weight")?, texts(node.get("artifacts"))));
+            let text = |name: &str| node.get(name).and_then(Node::text);
+            let name = text("source").unwrap_or_default();
+            coverage.push(Source {
+                name_ja: text("ja").unwrap_or_else(|| name.clone()),
+                name,
+                weight: r.number_in(node, "weight")?,
+                artifacts: texts(node.get("artifacts")),
+            });
         }
         Ok(Self {
             confidence: r.numbers("confidence")?,
@@ -204,6 +221,7 @@ impl VerdictPolicy {
             window_lead: r.span(r.node("window_lead")?)?,
             window_without: r.stages(Some(r.node("window_without")?))?,
             users_without: r.stages(Some(r.node("users_without")?))?,
+            users_without_rules: texts(root.get("users_without_rules")),
             coverage,
         })
     }
@@ -229,18 +247,21 @@ pub fn judge(findings: &[Finding], coverage: &Coverage, policy: &VerdictPolicy) 
     let blocked = is_blocked(&strong, findings, policy);
     if blocked && conclusion > Conclusion::Suspicious {
         conclusion = Conclusion::Suspicious;
-        because = "A security product stopped it where mail and downloads land, and nothing shows that it ran; \
-                   without that the answer would have been more."
-            .to_owned();
+        because = Said::new(
+            "A security product stopped it where mail and downloads land, and nothing shows that it ran; without that \
+             the answer would have been more.",
+            "メールやダウンロードの保存先で検知製品が阻止し、実行の痕跡がないため「疑いあり」にとどめた(阻止がなければより重い判定)。",
+        );
     }
     Verdict {
         conclusion,
-        because,
+        because: because.en,
+        because_ja: because.ja,
         score,
-        reached: reached(&strong, findings, policy),
+        reached: reached(&strong, findings, blocked, policy),
         state: state(&strong, findings, blocked),
         window: window(&strong, &points, findings, policy),
-        users: users(&strong, findings, policy),
+        users: users(&strong, findings, blocked, policy),
         stages,
         bonuses,
         unweighed: (0..findings.len()).filter(|i| points.iter().all(|p| p.finding != *i)).collect(),
@@ -267,18 +288,26 @@ fn weigh(at: usize, finding: &Finding, all: &[Finding], policy: &VerdictPolicy) 
     let (confidence, why_confidence) = confidence(finding, policy);
     let (period, why_period) = period_factor(finding, &rule.periods, policy);
     let mut points = round(weight * confidence * period);
-    let mut why = format!("weight {weight} × {confidence} ({why_confidence}) × {period} ({why_period}) = {points}");
+    let mut why = Said::new(
+        format!("weight {weight} × {confidence} ({}) × {period} ({}) = {points}", why_confidence.en, why_period.en),
+        format!("重み{weight} × {confidence}({}) × {period}({}) = {points}", why_confidence.ja, why_period.ja),
+    );
     if let Some(near) = rule.near {
         match other_near(at, finding, near, all) {
-            Some(other) => why.push_str(&format!("; counts because it lies near {}", name(&all[other]))),
+            Some(other) => {
+                why.en.push_str(&format!("; counts because it lies near {}", name(&all[other])));
+                why.ja.push_str(&format!("。{}の近くにあるため算入", name(&all[other])));
+            }
             None => {
                 points = 0.0;
-                why.push_str("; left out: it counts only near another strong finding, and there is none");
+                why.en.push_str("; left out: it counts only near another strong finding, and there is none");
+                why.ja.push_str("。他の強い検出の近くでのみ算入する規則であり、該当がないため除外");
             }
         }
     }
     let rule = name(finding);
-    Some(Point { finding: at, rule, stage, class, weight, confidence, period, points, counted: false, why })
+    let Said { en: why, ja: why_ja } = why;
+    Some(Point { finding: at, rule, stage, class, weight, confidence, period, points, counted: false, why, why_ja })
 }
 
 fn name(finding: &Finding) -> String {
@@ -286,33 +315,45 @@ fn name(finding: &Finding) -> String {
 }
 
 /// The weakest of the evidence decides.
-fn confidence(finding: &Finding, policy: &VerdictPolicy) -> (f64, String) {
-    let mut worst = (1.0, "evidence in use".to_owned());
+fn confidence(finding: &Finding, policy: &VerdictPolicy) -> (f64, Said) {
+    let mut worst = (1.0, Said::new("evidence in use", "現存する証拠"));
     for evidence in &finding.evidence {
         let state = policy.confidence.get(evidence.state.name()).copied().unwrap_or(1.0);
         let artifact = policy.artifact_confidence.get(evidence.artifact).copied().unwrap_or(1.0);
         if state < worst.0 {
-            worst = (state, format!("evidence {}", evidence.state.name()));
+            let name = match evidence.state {
+                State::Live => "現存する証拠",
+                State::LogReplayed => "トランザクションログから復元した証拠",
+                State::Deleted => "削除済みの証拠",
+                State::Slack => "スラック領域の証拠",
+                State::Carved => "カービングした証拠",
+            };
+            worst = (state, Said::new(format!("evidence {}", evidence.state.name()), name));
         }
         if artifact < worst.0 {
-            worst = (artifact, format!("artifact {}", evidence.artifact));
+            let name = evidence.artifact;
+            worst = (artifact, Said::new(format!("artifact {name}"), format!("アーティファクト {name}")));
         }
     }
     worst
 }
 
-fn period_factor(finding: &Finding, periods: &[Period], policy: &VerdictPolicy) -> (f64, String) {
-    let Some(time) = finding.time else { return (1.0, "no time".to_owned()) };
+fn period_factor(finding: &Finding, periods: &[Period], policy: &VerdictPolicy) -> (f64, Said) {
+    let Some(time) = finding.time else { return (1.0, Said::new("no time", "時刻なし")) };
     let outside = |p: &Period| {
         let before = p.from.map_or(0, |from| from.filetime().saturating_sub(time.filetime()));
         let after = p.until.map_or(0, |until| (time.filetime() + 1).saturating_sub(until.filetime()));
         before.max(after)
     };
+    let days = |gap: u64| {
+        let days = gap.div_ceil(DAY);
+        Said::new(format!("{days} days outside"), format!("対象時期から{days}日外"))
+    };
     match periods.iter().map(outside).min() {
-        None => (1.0, "seen at any time".to_owned()),
-        Some(0) => (1.0, "inside the rule's period".to_owned()),
-        Some(gap) if gap <= policy.near_days * DAY => (policy.near, format!("{} days outside", gap.div_ceil(DAY))),
-        Some(gap) => (policy.far, format!("{} days outside", gap.div_ceil(DAY))),
+        None => (1.0, Said::new("seen at any time", "時期を問わない")),
+        Some(0) => (1.0, Said::new("inside the rule's period", "規則の対象時期内")),
+        Some(gap) if gap <= policy.near_days * DAY => (policy.near, days(gap)),
+        Some(gap) => (policy.far, days(gap)),
     }
 }
 
@@ -328,7 +369,19 @@ fn other_near(at: usize, finding: &Finding, near: Near, all: &[Finding]) -> Opti
                 let t = t.filetime();
                 time >= t.saturating_sub(near.before) && time <= t.saturating_add(near.after)
             })
+            && (!near.same_folder || same_folder(finding, other))
     })
+}
+
+/// True if both name a file of one folder, the whole path apart from the drive compared without case.
+fn same_folder(a: &Finding, b: &Finding) -> bool {
+    let folders = |finding: &Finding| -> BTreeSet<String> {
+        let pattern = PATH.as_ref();
+        let texts = finding.evidence.iter().flat_map(|e| &e.fields).map(|(_, text)| text);
+        let paths = texts.flat_map(|text| pattern.into_iter().flat_map(move |p| p.find_iter(text)));
+        paths.filter_map(|path| Some(fold(path.as_str().rsplit_once('\\')?.0))).collect()
+    };
+    !folders(a).is_disjoint(&folders(b))
 }
 
 /// Of each group the finding with the most points counts; equal ones in the order in which they came.
@@ -349,6 +402,7 @@ fn choose(points: &mut [Point], findings: &[Finding]) {
             let other = points[chosen].rule.clone();
             let group = group(&points[i]);
             points[i].why.push_str(&format!("; support: in the group '{group}' the heavier {other} counts"));
+            points[i].why_ja.push_str(&format!("。補強証拠(同一事実のグループ「{group}」では最も重い{other}のみ算入)"));
         }
     }
 }
@@ -375,6 +429,7 @@ fn bonuses(points: &[Point], findings: &[Finding], policy: &VerdictPolicy) -> Ve
             name: "chain".to_owned(),
             points: policy.chain.0,
             why: format!("{} follow one another inside {minutes} minutes", names.join(" → ")),
+            why_ja: format!("{}が{minutes}分以内に順に発生", names.join(" → ")),
             findings: chain,
         });
     }
@@ -383,15 +438,19 @@ fn bonuses(points: &[Point], findings: &[Finding], policy: &VerdictPolicy) -> Ve
             name: "same_path".to_owned(),
             points: policy.same_path.0,
             why: format!("{} name the same file {path}", artifacts.join(", ")),
+            why_ja: format!("{}が同一ファイル{path}を示す", artifacts.join("、")),
             findings: from,
         });
     }
-    let users = users(&strong, findings, policy);
+    let mut users = users(&strong, findings, false, policy);
+    // A SID that no profile and no account of this machine bears may be another name of one that is.
+    users.retain(|user| !user.starts_with("S-1-5-"));
     if users.len() > 1 {
         bonuses.push(Bonus {
             name: "second_user".to_owned(),
             points: policy.second_user,
             why: format!("findings name the accounts {}", users.join(", ")),
+            why_ja: format!("複数のアカウント({})に検出あり", users.join("、")),
             findings: strong.iter().map(|p| p.finding).collect(),
         });
     }
@@ -458,23 +517,32 @@ fn conclude(
     points: &[Point],
     met: &BTreeSet<Stage>,
     policy: &VerdictPolicy,
-) -> (Conclusion, String) {
+) -> (Conclusion, Said) {
     for (conclusion, clauses) in &policy.conclusions {
         if let Some(why) = clauses.iter().find_map(|c| clause_holds(c, score, coverage, points, met)) {
             return (*conclusion, why);
         }
     }
-    (Conclusion::Inconclusive, "No clause of the policy holds.".to_owned())
+    (Conclusion::Inconclusive, Said::new("No clause of the policy holds.", "判定基準のいずれにも該当しない。"))
 }
 
-fn clause_holds(clause: &Clause, score: f64, coverage: f64, points: &[Point], met: &BTreeSet<Stage>) -> Option<String> {
-    let mut why = Vec::new();
+fn clause_holds(clause: &Clause, score: f64, coverage: f64, points: &[Point], met: &BTreeSet<Stage>) -> Option<Said> {
+    let mut why: Vec<Said> = Vec::new();
+    let titles = |stages: &mut dyn Iterator<Item = &Stage>| {
+        let (en, ja): (Vec<_>, Vec<_>) = stages.map(|s| (s.title(), s.title_ja())).unzip();
+        (en.join(", "), ja.join("、"))
+    };
     if let Some(limit) = clause.score {
-        why.push((score >= limit).then(|| format!("score {score} of at least {limit}"))?);
+        let said = Said::new(format!("score {score} of at least {limit}"), format!("評価点{score}(基準{limit}以上)"));
+        why.push((score >= limit).then_some(said)?);
     }
     if let Some(limit) = clause.stages {
-        let names: Vec<_> = met.iter().map(|s| s.name()).collect();
-        why.push((met.len() >= limit).then(|| format!("{} stages ({}), {limit} needed", met.len(), names.join(", ")))?);
+        let (en, ja) = titles(&mut met.iter());
+        let said = Said::new(
+            format!("{} stages ({en}), {limit} needed", met.len()),
+            format!("{}段階({ja})に検出(基準{limit}段階以上)", met.len()),
+        );
+        why.push((met.len() >= limit).then_some(said)?);
     }
     if let Some(class) = clause.class {
         let fits = |p: &&Point| {
@@ -486,25 +554,46 @@ fn clause_holds(clause: &Clause, score: f64, coverage: f64, points: &[Point], me
                 && clause.other_stages.is_none_or(|n| others >= n)
         };
         let point = points.iter().find(fits)?;
-        let mut text =
-            format!("{} (class {:?}, stage {}, confidence {})", point.rule, point.class, point.stage, point.confidence);
+        let mut said = Said::new(
+            format!(
+                "{} (class {:?}, stage {}, confidence {})",
+                point.rule,
+                point.class,
+                point.stage.title(),
+                point.confidence
+            ),
+            format!(
+                "{}(クラス{:?}、{}段階、確度{})",
+                point.rule,
+                point.class,
+                point.stage.title_ja(),
+                point.confidence
+            ),
+        );
         if clause.other_stages.is_some() {
-            let others: Vec<_> = met.iter().filter(|s| **s != point.stage).map(|s| s.name()).collect();
-            text.push_str(&format!(" and findings in {}", others.join(", ")));
+            let (en, ja) = titles(&mut met.iter().filter(|s| **s != point.stage));
+            said.en.push_str(&format!(" and findings in {en}"));
+            said.ja.push_str(&format!("のほか、{ja}の段階にも検出"));
         }
-        why.push(text);
+        why.push(said);
     }
     if let Some(limit) = clause.coverage {
-        why.push((coverage >= limit).then(|| {
-            format!("nothing of weight was found, and {coverage:.2} of the evidence was read, {limit} needed")
-        })?);
+        let said = Said::new(
+            format!("nothing of weight was found, and {coverage:.2} of the evidence was read, {limit} needed"),
+            format!("重要な検出がなく、証拠の{coverage:.2}を調査できた(基準{limit}以上)"),
+        );
+        why.push((coverage >= limit).then_some(said)?);
     }
     if why.is_empty() {
-        why.push(format!("nothing of weight was found, but only {coverage:.2} of the evidence could be read"));
+        why.push(Said::new(
+            format!("nothing of weight was found, but only {coverage:.2} of the evidence could be read"),
+            format!("重要な検出はないが、調査できた証拠は{coverage:.2}にとどまる"),
+        ));
     }
-    let mut text = why.join("; ");
+    let (en, ja): (Vec<_>, Vec<_>) = why.into_iter().map(|s| (s.en, s.ja)).unzip();
+    let mut text = en.join("; ");
     text.push('.');
-    Some(text[..1].to_uppercase() + &text[1..])
+    Some(Said { en: text[..1].to_uppercase() + &text[1..], ja: ja.join("。") + "。" })
 }
 
 /// True if a product stopped it where mail lands, and nothing speaks of more.
@@ -540,9 +629,11 @@ fn state(strong: &[&Point], findings: &[Finding], blocked: bool) -> HostState {
     }
 }
 
-fn reached(strong: &[&Point], findings: &[Finding], policy: &VerdictPolicy) -> Vec<(String, usize)> {
+fn reached(strong: &[&Point], findings: &[Finding], blocked: bool, policy: &VerdictPolicy) -> Vec<(String, usize)> {
     let shows = |step: &str, stages: &[Stage], p: &Point| match &findings[p.finding].rule.reached {
         Some(own) => own == step,
+        // What was stopped where mail and downloads land had come that far.
+        None if blocked && p.stage == Stage::Av => stages.contains(&Stage::Delivery),
         None => stages.contains(&p.stage),
     };
     policy
@@ -555,7 +646,8 @@ fn reached(strong: &[&Point], findings: &[Finding], policy: &VerdictPolicy) -> V
         .collect()
 }
 
-fn users(strong: &[&Point], findings: &[Finding], policy: &VerdictPolicy) -> Vec<String> {
+/// Accounts that the findings name. Where a security product stopped it, the account that it came to.
+fn users(strong: &[&Point], findings: &[Finding], blocked: bool, policy: &VerdictPolicy) -> Vec<String> {
     let machine = |user: &str| {
         let name = user.rsplit('\\').next().unwrap_or(user).to_uppercase();
         matches!(
@@ -563,14 +655,17 @@ fn users(strong: &[&Point], findings: &[Finding], policy: &VerdictPolicy) -> Vec
             "" | "-" | "SYSTEM" | "LOCAL SERVICE" | "NETWORK SERVICE" | "S-1-5-18" | "S-1-5-19" | "S-1-5-20"
         )
     };
-    let own = strong.iter().filter(|p| !policy.users_without.contains(&p.stage));
+    let own = strong.iter().filter(|p| {
+        (!policy.users_without.contains(&p.stage) || (blocked && p.stage == Stage::Av))
+            && !policy.users_without_rules.contains(&p.rule)
+    });
     let named = own.flat_map(|p| &findings[p.finding].evidence).filter_map(|e| e.user.clone());
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for user in named.filter(|u| !machine(u)) {
         *counts.entry(user).or_default() += 1;
     }
     let mut users: Vec<_> = counts.into_iter().collect();
-    users.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    users.sort_by_key(|(user, count)| (user.starts_with("S-1-5-"), std::cmp::Reverse(*count)));
     users.into_iter().map(|(user, _)| user).collect()
 }
 
@@ -627,41 +722,62 @@ fn window(strong: &[&Point], all: &[Point], findings: &[Finding], policy: &Verdi
 fn coverage_share(coverage: &Coverage, policy: &VerdictPolicy) -> (f64, Vec<CoverageLine>) {
     let mut lines = Vec::new();
     let (mut sum, mut of) = (0.0, 0.0);
-    for (source, weight, artifacts) in &policy.coverage {
+    for Source { name: source, name_ja, weight, artifacts } in &policy.coverage {
         let known: Vec<_> = artifacts.iter().filter_map(|a| coverage.artifacts.get_key_value(a.as_str())).collect();
+        let mut line = CoverageLine {
+            source: source.clone(),
+            weight: *weight,
+            read: 0.0,
+            why: None,
+            source_ja: name_ja.clone(),
+            why_ja: None,
+        };
+        let mut why = None;
         if known.is_empty() {
-            let why = Some("this version has no parser for it; not counted".to_owned());
-            lines.push(CoverageLine { source: source.clone(), weight: 0.0, read: 0.0, why });
+            line.weight = 0.0;
+            line.why = Some("this version has no parser for it; not counted".to_owned());
+            line.why_ja = Some("本バージョンでは未対応のため算入しない".to_owned());
+            lines.push(line);
             continue;
         }
-        let (mut read, mut found, mut why) = (0.0, 0.0, None);
+        let (mut read, mut found) = (0.0, 0.0);
         let off: Vec<&str> = known.iter().flat_map(|(_, a)| &a.switched_off).map(String::as_str).collect();
         for (name, artifact) in known {
             // A file that lies in the right place but holds something else is not this evidence.
             found += artifact.found.saturating_sub(artifact.other_format) as f64;
             read += artifact.complete as f64 + 0.5 * artifact.truncated as f64;
             if let Some(reason) = &artifact.not_available {
-                why = Some(format!("{name}: {reason}"));
+                why = Some(Said::new(format!("{name}: {reason}"), format!("{name}: 利用不可({reason})")));
             } else if artifact.truncated + artifact.failed > 0 {
-                why = Some(format!("{name}: {} read in part, {} not at all", artifact.truncated, artifact.failed));
+                let (part, not) = (artifact.truncated, artifact.failed);
+                why = Some(Said::new(
+                    format!("{name}: {part} read in part, {not} not at all"),
+                    format!("{name}: {part}件は一部のみ、{not}件は読み取り不可"),
+                ));
             }
         }
-        let read = if found > 0.0 { (read / found).min(1.0) } else { 0.0 };
+        line.read = if found > 0.0 { (read / found).min(1.0) } else { 0.0 };
         if found == 0.0 && why.is_none() {
-            why = Some("not found on this evidence".to_owned());
+            why = Some(Said::new("not found on this evidence", "この証拠には存在しない"));
         }
         // What was never recorded is not missing. It still does not speak for the machine: its weight counts as not read.
         if !off.is_empty() {
             let off = off.join("; ");
             why = Some(match why {
-                Some(_) if found == 0.0 => format!("switched off on this machine, so it is not missing: {off}"),
-                Some(why) => format!("{why}; switched off: {off}"),
-                None => format!("switched off in part: {off}"),
+                Some(_) if found == 0.0 => Said::new(
+                    format!("switched off on this machine, so it is not missing: {off}"),
+                    format!("この機器では記録が無効(欠落ではない): {off}"),
+                ),
+                Some(Said { en, ja }) => {
+                    Said::new(format!("{en}; switched off: {off}"), format!("{ja}、記録が無効: {off}"))
+                }
+                None => Said::new(format!("switched off in part: {off}"), format!("一部の記録が無効: {off}")),
             });
         }
-        sum += weight * read;
+        (line.why, line.why_ja) = why.map(|w| (w.en, w.ja)).unzip();
+        sum += weight * line.read;
         of += weight;
-        lines.push(CoverageLine { source: source.clone(), weight: *weight, read, why });
+        lines.push(line);
     }
     (if of > 0.0 { sum / of } else { 0.0 }, lines)
 }
@@ -714,6 +830,7 @@ mod tests {
             level: Level::High,
             tags: Vec::new(),
             false_positives: Vec::new(),
+            false_positives_ja: Vec::new(),
             references: Vec::new(),
             stage: Some(m.stage),
             weight: m.weight,
@@ -820,9 +937,11 @@ mod tests {
         let mut a = base("A", Persistence, S, 60);
         let mut b = base("B", Persistence, S, 45);
         (a.group, b.group) = ("run", "run");
-        let context = make(&base("C", Stage::Antiforensics, M, 15), |i| i.near = Some(Near { before: 0, after: DAY }));
+        let context = make(&base("C", Stage::Antiforensics, M, 15), |i| {
+            i.near = Some(Near { before: 0, after: DAY, same_folder: false })
+        });
         let far = make(&Make { time: "2021-08-26T05:00:00Z", ..base("F", Stage::Antiforensics, M, 15) }, |i| {
-            i.near = Some(Near { before: 0, after: DAY })
+            i.near = Some(Near { before: 0, after: DAY, same_folder: false })
         });
         let verdict = judge(&[plain(&b), plain(&a), context, far], &covered(true), &policy());
         let point = |name: &str| verdict.points.iter().find(|p| p.rule == name).unwrap();

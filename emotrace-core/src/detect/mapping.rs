@@ -476,7 +476,7 @@ fn service_account(sid: &str) -> Option<Value> {
         "S-1-5-20" => "NETWORK SERVICE",
         _ => return None,
     };
-    Some(Value::Text(format!(r"NT AUTHORITY\{name}")))
+    Some(Value::from(format!(r"NT AUTHORITY\{name}")))
 }
 
 fn short_hive(text: &str) -> String {
@@ -538,7 +538,7 @@ mod tests {
 
     #[test]
     fn registry_data_as_sysmon_writes_it() {
-        let text = |t: &str| Value::Text(t.to_owned());
+        let text = |t: &str| Value::from(t);
         assert_eq!(in_form(&Value::Number(1), Form::RegistryData), text("DWORD (0x00000001)"));
         assert_eq!(in_form(&Value::Number(1 << 32), Form::RegistryData), text("QWORD (0x00000001-0x00000000)"));
         assert_eq!(in_form(&Value::Bytes(vec![1]), Form::RegistryData), text("Binary Data"));

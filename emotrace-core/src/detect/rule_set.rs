@@ -275,11 +275,30 @@ mod tests {
         let mut names: Vec<_> = set.infos().filter_map(|i| i.name.clone()).filter(|n| n.starts_with("EMO-")).collect();
         names.dedup();
         assert_eq!(names.len(), 96);
+        let counts = [
+            ("DEL", 17),
+            ("EXE", 14),
+            ("INS", 14),
+            ("PER", 8),
+            ("BIN", 7),
+            ("C2", 10),
+            ("COL", 4),
+            ("LAT", 3),
+            ("AV", 7),
+            ("FOL", 5),
+            ("AF", 2),
+            ("MAIL", 5),
+        ];
+        let expected = counts.iter().flat_map(|(part, n)| (1..=*n).map(move |i| format!("EMO-{part}-{i:03}")));
+        for name in expected {
+            assert!(names.contains(&name), "{name} is absent");
+        }
         for rule in set.rules().iter().filter(|r| r.info.name.as_deref().is_some_and(|n| n.starts_with("EMO-"))) {
             let info = &rule.info;
             let name = info.name.clone().unwrap_or_default();
             assert!(info.title_ja.is_some() && info.stage.is_some() && info.class.is_some(), "{name}");
             assert!(!info.false_positives.is_empty() && !info.references.is_empty(), "{name}");
+            assert_eq!(info.false_positives.len(), info.false_positives_ja.len(), "{name}: in both languages");
             assert!(info.tags.iter().any(|t| t.starts_with("attack.t")), "{name}");
             let status = info.status.as_str();
             assert_eq!(

@@ -139,9 +139,10 @@ fn gaps(verdict: &Verdict) -> Vec<Gap> {
     }
     for line in verdict.coverage_lines.iter().filter(|l| l.read < 1.0) {
         let why = line.why.as_deref().unwrap_or("not read in full");
+        let why_ja = line.why_ja.as_deref().unwrap_or("一部のみ読み取り");
         gaps.push(Gap {
             text: format!("{} could not be used in full: {why}.", line.source),
-            text_ja: format!("「{}」は完全には利用できませんでした({why})。", line.source),
+            text_ja: format!("「{}」は完全には利用できませんでした({why_ja})。", line.source_ja),
         });
     }
     gaps

@@ -170,6 +170,14 @@ pub trait FileSystem: Send + Sync {
         Registers::default()
     }
 
+    /// The names in a live directory's index with the time at which the index says that each was last modified. It is the
+    /// time that a program sees that lists the directory, and may differ from that of the file's record. Nothing for a file
+    /// system without such an index.
+    fn index_times(&self, directory: &FileEntry) -> Vec<(String, Timestamp)> {
+        let _ = directory;
+        Vec::new()
+    }
+
     /// Gives the names in the slack of directories' indexes, for a file system that has such.
     fn index_slack(&self, give: &mut dyn FnMut(SlackName), issue: &mut dyn FnMut(FileSystemIssue)) {
         let _ = (give, issue);

@@ -12,6 +12,9 @@
 )]
 
 pub mod cfb;
+pub mod defender_quarantine;
+pub mod emocheck_report;
+pub mod emotet_config;
 pub mod evtx;
 pub mod fixup;
 mod huffman;

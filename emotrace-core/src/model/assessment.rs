@@ -19,8 +19,45 @@ pub struct Assessment {
     pub story: Story,
     /// What to look for elsewhere.
     pub indicators: Vec<Indicator>,
+    /// What lay open to be taken.
+    pub exposure: Exposure,
     /// What was looked for.
     pub rules: RuleCounts,
+}
+
+/// Mail stores, address books and saved passwords on the evidence.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Exposure {
+    /// False if no file of the evidence could be looked at.
+    pub looked: bool,
+    /// By kind and account.
+    pub stores: Vec<StoreGroup>,
+    /// What is not counted, English.
+    pub not_counted: Vec<String>,
+    /// The same in Japanese.
+    pub not_counted_ja: Vec<String>,
+}
+
+/// Stores of one kind that belong to one account.
+#[derive(Clone, Debug, Serialize)]
+pub struct StoreGroup {
+    /// Name of the kind: `outlook_store`, `browser_passwords` …
+    pub kind: &'static str,
+    /// The kind in English.
+    pub title: &'static str,
+    /// The kind in Japanese.
+    pub title_ja: &'static str,
+    /// The account whose profile they lie in.
+    pub user: Option<String>,
+    /// How many files.
+    pub files: u64,
+    /// Their length in bytes, all together.
+    pub bytes: u64,
+    /// When the newest of them was last written.
+    #[serde(serialize_with = "instant")]
+    pub newest: Option<Timestamp>,
+    /// The first of them.
+    pub paths: Vec<String>,
 }
 
 /// One thing to look for on other machines and in other logs.
@@ -71,6 +108,8 @@ pub struct EmoCheck {
     pub serial: Option<String>,
     /// Where the serial comes from.
     pub serial_source: String,
+    /// The same in Japanese.
+    pub serial_source_ja: String,
     /// The name that the first generation makes from the serial.
     pub v1_name: Option<String>,
     /// The name of the registry value that the second generation uses.
@@ -83,6 +122,8 @@ pub struct EmoCheck {
     pub hits: Vec<EmoCheckHit>,
     /// What looked like a hit and is none, and what could not be looked at.
     pub notes: Vec<String>,
+    /// The same in Japanese.
+    pub notes_ja: Vec<String>,
 }
 
 /// One scanner in a line.
@@ -102,6 +143,8 @@ pub struct ScannerResult {
     pub confidence: f64,
     /// Why it could not look, or not everywhere.
     pub limits: Option<String>,
+    /// The same in Japanese.
+    pub limits_ja: Option<String>,
 }
 
 /// One candidate.
@@ -126,6 +169,8 @@ pub struct EmoCheckHit {
     pub time: Option<Timestamp>,
     /// What the instant means.
     pub time_meaning: String,
+    /// The same in Japanese.
+    pub time_meaning_ja: String,
     /// `live`, `deleted` …
     pub state: &'static str,
     /// The account.
@@ -136,9 +181,14 @@ pub struct EmoCheckHit {
     pub as_emocheck: bool,
     /// Why it is a candidate, with the numbers.
     pub why: String,
+    /// The same in Japanese.
+    pub why_ja: String,
     /// Where it was found.
     #[serde(skip)]
     pub evidence: Vec<Evidence>,
+    /// Runs of the program that other artifacts show.
+    #[serde(skip)]
+    pub runs: Vec<Evidence>,
 }
 
 /// The chain of what happened.

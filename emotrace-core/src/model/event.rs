@@ -91,6 +91,42 @@ impl Meaning {
         Self::ALL.iter().filter(move |(m, _)| self.contains(*m)).map(|(_, name)| *name)
     }
 
+    /// The names in Japanese, in the same order.
+    pub fn names_ja(self) -> impl Iterator<Item = &'static str> {
+        Self::JAPANESE.iter().filter(move |(m, _)| self.contains(*m)).map(|(_, name)| *name)
+    }
+
+    /// Every single meaning in Japanese, in the order of [`Self::ALL`].
+    const JAPANESE: &'static [(Self, &'static str)] = &[
+        (Self::MODIFIED, "更新"),
+        (Self::ACCESSED, "アクセス"),
+        (Self::CHANGED, "メタデータ変更"),
+        (Self::CREATED, "作成"),
+        (Self::EXECUTED, "実行"),
+        (Self::LOGGED, "ログ記録"),
+        (Self::KEY_WRITTEN, "キーの最終更新"),
+        (Self::DELETED, "削除"),
+        (Self::OPENED, "開封"),
+        (Self::INSTALLED, "インストール"),
+        (Self::CONNECTED, "接続"),
+        (Self::DISCONNECTED, "切断"),
+        (Self::LOGGED_ON, "ログオン"),
+        (Self::SCHEDULED, "実行予定"),
+        (Self::LINKED, "リンク(PEヘッダー)"),
+        (Self::DETECTED, "検知"),
+        (Self::ACCOUNT_CHANGED, "アカウント変更"),
+        (Self::RENAMED, "名前変更・移動"),
+        (Self::STARTED, "起動"),
+        (Self::STOPPED, "停止"),
+        (Self::RECORDED, "記録"),
+        (Self::SNAPSHOT, "スナップショット取得"),
+        (Self::EXPIRED, "期限"),
+        (Self::FORMATTED, "フォーマット"),
+        (Self::IDENTIFIER_MADE, "識別子の生成"),
+        (Self::FIRST_SEEN, "初回確認"),
+        (Self::LAST_SEEN, "最終確認"),
+    ];
+
     /// The set as `MACB` letters with dots for what is absent, as timeline tools write it.
     pub fn macb(self) -> String {
         [(Self::MODIFIED, 'M'), (Self::ACCESSED, 'A'), (Self::CHANGED, 'C'), (Self::CREATED, 'B')]

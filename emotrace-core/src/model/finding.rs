@@ -86,6 +86,44 @@ impl Stage {
     pub fn name(self) -> &'static str {
         Self::ALL.iter().find(|(stage, _)| *stage == self).map_or("", |(_, name)| name)
     }
+
+    /// The name as a reader of English knows it.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Delivery => "delivery",
+            Self::Execution => "execution",
+            Self::Install => "installation",
+            Self::Persistence => "persistence",
+            Self::Binary => "program's content",
+            Self::C2 => "C2 traffic",
+            Self::Collection => "collection",
+            Self::Lateral => "lateral movement",
+            Self::Av => "security product",
+            Self::Followon => "follow-on malware",
+            Self::Antiforensics => "anti-forensics",
+            Self::Mail => "mail misuse",
+            Self::Exposure => "exposure",
+        }
+    }
+
+    /// The name in Japanese.
+    pub const fn title_ja(self) -> &'static str {
+        match self {
+            Self::Delivery => "配信",
+            Self::Execution => "実行",
+            Self::Install => "設置",
+            Self::Persistence => "永続化",
+            Self::Binary => "検体",
+            Self::C2 => "C2通信",
+            Self::Collection => "情報収集",
+            Self::Lateral => "横展開",
+            Self::Av => "検知製品",
+            Self::Followon => "後続マルウェア",
+            Self::Antiforensics => "痕跡の隠蔽",
+            Self::Mail => "メール悪用",
+            Self::Exposure => "影響範囲",
+        }
+    }
 }
 
 impl fmt::Display for Stage {
@@ -120,6 +158,8 @@ pub struct Near {
     pub before: u64,
     /// How long after the other hit it may lie, in 100 ns ticks.
     pub after: u64,
+    /// The other hit must name a file of the same folder.
+    pub same_folder: bool,
 }
 
 /// What is known of a rule without its condition.
@@ -143,6 +183,8 @@ pub struct RuleInfo {
     pub tags: Vec<String>,
     /// Innocent causes.
     pub false_positives: Vec<String>,
+    /// The same in Japanese; empty for rules that have none.
+    pub false_positives_ja: Vec<String>,
     /// Where the knowledge comes from.
     pub references: Vec<String>,
     /// The part of an infection; absent for rules that are not weighed.

@@ -15,7 +15,8 @@ mod timestamp;
 mod verdict;
 
 pub use assessment::{
-    Assessment, Chain, EmoCheck, EmoCheckHit, Gap, Indicator, RuleCounts, ScannerResult, Step, Story,
+    Assessment, Chain, EmoCheck, EmoCheckHit, Exposure, Gap, Indicator, RuleCounts, ScannerResult, Step, StoreGroup,
+    Story,
 };
 pub use coverage::{ArtifactCoverage, Coverage, HiveCoverage, Replayed};
 pub use descriptor::{Descriptor, Field, Kind, Schema};

@@ -75,6 +75,8 @@ pub struct Point {
     pub counted: bool,
     /// Every step of the calculation and why, in English.
     pub why: String,
+    /// The same in Japanese.
+    pub why_ja: String,
 }
 
 /// The sum of one stage.
@@ -99,6 +101,8 @@ pub struct Bonus {
     pub points: f64,
     /// Why it was given.
     pub why: String,
+    /// The same in Japanese.
+    pub why_ja: String,
     /// The findings that it rests on.
     pub findings: Vec<usize>,
 }
@@ -133,6 +137,10 @@ pub struct CoverageLine {
     pub read: f64,
     /// Why it is not 1, if it is not.
     pub why: Option<String>,
+    /// Its name in Japanese.
+    pub source_ja: String,
+    /// The reason in Japanese.
+    pub why_ja: Option<String>,
 }
 
 /// The judgement.
@@ -142,6 +150,8 @@ pub struct Verdict {
     pub conclusion: Conclusion,
     /// Which clause of `verdict.yaml` gave the answer, as a sentence with the numbers that met it.
     pub because: String,
+    /// The same in Japanese.
+    pub because_ja: String,
     /// The sum of the stages and the bonuses.
     pub score: f64,
     /// By stage, in the order of an infection; stages without a finding are left out.

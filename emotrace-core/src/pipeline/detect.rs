@@ -12,7 +12,7 @@ use super::progress::Progress;
 use super::run::Options;
 use crate::artifacts;
 use crate::detect::emocheck::{self, Scanner};
-use crate::detect::{Detector, RuleError, RuleSet, indicators, judge, story};
+use crate::detect::{Detector, RuleError, RuleSet, exposure, indicators, judge, story};
 use crate::model::{
     Assessment, Event, Evidence, Finding, Host, Indicator, Meaning, RuleCounts, Timestamp, Value, Verdict,
 };
@@ -73,12 +73,17 @@ pub fn assess(
     let mut detector = Detector::new(rules, &artifacts::schema()).map_err(AssessError::Rules)?;
     let mut scanners = scanners(evidence, &extraction.hosts, judging);
     let mut kept = Kept::default();
+    let mut exposed = exposure::Counter::default();
     pass(extraction, options, progress, "detecting", |event| {
+        exposed.event(event);
         scanners.iter_mut().for_each(|s| s.event(event));
         kept.extend(detector.event(event));
     })?;
     kept.extend(detector.finish());
 
+    for scanner in &mut scanners {
+        read_index_times(evidence, scanner);
+    }
     let mut second = Second::new(&kept.findings);
     {
         let mut traces: Vec<_> = scanners.iter_mut().map(Scanner::traces).collect();
@@ -92,6 +97,8 @@ pub fn assess(
     let emocheck: Vec<_> = scanners.into_iter().enumerate().map(|(at, s)| s.finish(host_of(at))).collect();
     let mut findings = second.correct(kept.findings);
     findings.extend(forged);
+    let (exposure, stores) = exposed.finish(rules);
+    findings.extend(stores);
     findings.extend(emocheck.iter().flat_map(|e| emocheck::findings(e, rules)));
     findings.iter_mut().flat_map(|f| &mut f.evidence).for_each(|e| attribute(e, &extraction.hosts));
     findings.sort_by_cached_key(order);
@@ -102,6 +109,7 @@ pub fn assess(
     hash_files(evidence, options, &mut indicators)?;
     Ok(Assessment {
         indicators,
+        exposure,
         rules: counts(rules, &detector),
         verdict,
         findings,
@@ -117,9 +125,13 @@ fn scanners(evidence: &Opened, hosts: &[Host], judging: &Judging) -> Vec<Scanner
         let mounted = evidence.volumes.iter().find(|m| label.is_none() || m.label.as_deref() == label);
         let serial = mounted.and_then(|m| m.files.facts().serial).map(|s| s as u32);
         match (judging.serial, serial) {
-            (Some(given), _) => (Some(given), "given by the examiner"),
-            (None, Some(serial)) => (Some(serial), "boot sector of the volume, low 32 bits"),
-            (None, None) => (None, "not known: the evidence holds no boot sector"),
+            (Some(given), _) => (Some(given), ("given by the examiner", "調査者による指定")),
+            (None, Some(serial)) => {
+                (Some(serial), ("boot sector of the volume, low 32 bits", "ボリュームのブートセクタ(下位32ビット)"))
+            }
+            (None, None) => {
+                (None, ("not known: the evidence holds no boot sector", "不明(証拠にブートセクタが含まれない)"))
+            }
         }
     };
     if hosts.is_empty() {
@@ -132,6 +144,32 @@ fn scanners(evidence: &Opened, hosts: &[Host], judging: &Judging) -> Vec<Scanner
         Scanner::new(host.volume.clone(), serial, source)
     };
     hosts.iter().map(of_host).collect()
+}
+
+/// Most folders whose indexes are read for the fifth generation.
+const MAX_FOLDERS: usize = 2_000;
+
+/// Gives the scanner what the folders' indexes say of programs and of the folders that they lie in.
+fn read_index_times(evidence: &Opened, scanner: &mut Scanner) {
+    let mut above = BTreeSet::new();
+    let read = |scanner: &mut Scanner, folder: &str| {
+        let Some((drive, path)) = folder.split_once(':') else { return };
+        let letter = drive.chars().next().map(|d| d.to_ascii_uppercase());
+        let live = |m: &&super::evidence::Mounted| m.snapshot.is_none() && (m.letter == letter || m.letter.is_none());
+        let Some(mounted) = evidence.volumes.iter().find(live) else { return };
+        let Ok(entry) = mounted.files.lookup(path) else { return };
+        for (name, modified) in mounted.files.index_times(&entry) {
+            scanner.index_times(&format!("{folder}\\{name}"), modified);
+        }
+    };
+    for folder in scanner.folders_of_programs().into_iter().take(MAX_FOLDERS) {
+        if let Some((parent, _)) = folder.rsplit_once('\\')
+            && above.insert(folded(parent))
+        {
+            read(scanner, parent);
+        }
+        read(scanner, &folder);
+    }
 }
 
 /// Files larger than this are not hashed: inflated ones of half a gigabyte still are.
@@ -329,13 +367,19 @@ fn attribute(evidence: &mut Evidence, hosts: &[Host]) {
         hosts.iter().any(|h| named(&h))
     };
     let bare = evidence.user.as_deref().map(|u| u.rsplit('\\').next().unwrap_or(u).to_owned());
-    // One account is written in one way: as the registry writes it.
+    // One account is written in one way: as the registry writes it, else as the folder of its profile is called.
     let written = |name: &str| {
-        let users = hosts.iter().flat_map(|h| &h.users);
-        let same = |u: &&crate::model::User| {
-            u.sid.eq_ignore_ascii_case(name) || u.name.as_deref().is_some_and(|n| n.eq_ignore_ascii_case(name))
+        let leaf = |u: &crate::model::User| {
+            let profile = u.profile.as_deref()?.trim_end_matches('\\');
+            profile.rsplit('\\').next().filter(|leaf| !leaf.is_empty()).map(str::to_owned)
         };
-        users.filter(|u| !u.sid.is_empty() || u.name.is_some()).find(same).and_then(|u| u.name.clone())
+        let same = |u: &&crate::model::User| {
+            (!u.sid.is_empty() && u.sid.eq_ignore_ascii_case(name))
+                || u.name.as_deref().is_some_and(|n| n.eq_ignore_ascii_case(name))
+                || leaf(u).is_some_and(|l| l.eq_ignore_ascii_case(name))
+        };
+        let user = hosts.iter().flat_map(|h| &h.users).find(same)?;
+        user.name.clone().or_else(|| leaf(user))
     };
     if let Some(name) = bare.filter(|n| !machine(n)) {
         evidence.user = written(&name).or(Some(name));

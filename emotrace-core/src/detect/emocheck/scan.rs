@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     Decoded, SystemNames, v1_name, v2_decode, v2_value_name, v3_candidate, v4_candidate, v4_runs, v5_candidate,
 };
+use crate::detect::said::Said;
 use crate::detect::sigma::fold;
 use crate::model::{EmoCheck, EmoCheckHit, Event, Evidence, Host, Meaning, ScannerResult, State, Timestamp, Value};
 
@@ -15,8 +16,13 @@ use crate::model::{EmoCheck, EmoCheckHit, Event, Evidence, Host, Meaning, Scanne
 const MAX_FACTS: usize = 500_000;
 /// Most traces of names that are kept.
 const MAX_TRACES: usize = 2_000;
+/// Most runs of one candidate that are kept.
+const MAX_RUNS: usize = 20;
 /// A hit of this confidence or more makes the answer "infected".
 const INFECTED: f64 = 0.6;
+
+/// Events that show that a program was run, or what it loaded.
+const RUNS: &[&str] = &["windows:prefetch:execution", "windows:registry:bam", "windows:user_assist:program"];
 
 /// Extensions under which Windows itself keeps program files in folders of the system folders, beside those that EmoCheck
 /// leaves out.
@@ -39,11 +45,19 @@ struct FileFact {
     named: Option<(Timestamp, Evidence)>,
     pe: Option<Evidence>,
     state: State,
+    /// Modified as the folder's index has it.
+    index: Option<Timestamp>,
 }
 
 #[derive(Debug, Default)]
 struct FolderFact {
+    /// Path as the evidence writes it.
+    path: String,
+    /// The shadow copy that it lies in.
+    snapshot: Option<u32>,
     written: Option<(Timestamp, Evidence)>,
+    /// Modified as the index of the folder above has it.
+    index: Option<Timestamp>,
     /// By folded name.
     files: BTreeMap<String, FileFact>,
 }
@@ -74,7 +88,7 @@ enum Root {
 pub struct Scanner {
     volume: Option<String>,
     serial: Option<u32>,
-    serial_source: String,
+    serial_source: Said,
     folders: BTreeMap<String, FolderFact>,
     system32: SystemNames,
     syswow64: SystemNames,
@@ -87,8 +101,21 @@ pub struct Scanner {
     overflow: bool,
     has_amd64: bool,
     names_seen: bool,
-    traces: Vec<(Name, EmoCheckHit)>,
+    index_read: bool,
+    traces: Vec<EmoCheckHit>,
     trace_keys: BTreeMap<(String, &'static str, String), usize>,
+    /// Folded paths without drive of the candidates among files, with the runs of them that were seen.
+    runs: BTreeMap<String, Vec<Evidence>>,
+    /// Serial numbers that prefetch files name, with how many of them do.
+    prefetch_serials: BTreeMap<u32, usize>,
+}
+
+/// The key under which a folder's facts are kept: the same folder in a shadow copy is another one.
+fn folder_key(snapshot: Option<u32>, path: &str) -> String {
+    match snapshot {
+        Some(number) => format!("{number}|{}", fold(path)),
+        None => fold(path),
+    }
 }
 
 /// A program's name that is looked for everywhere.
@@ -101,11 +128,11 @@ struct Name {
 
 impl Scanner {
     /// For the volume of that label; the serial is what the boot sector says, or what the examiner gave.
-    pub fn new(volume: Option<String>, serial: Option<u32>, serial_source: &str) -> Self {
+    pub fn new(volume: Option<String>, serial: Option<u32>, source: (&str, &str)) -> Self {
         Self {
             volume,
             serial,
-            serial_source: serial_source.to_owned(),
+            serial_source: Said::new(source.0, source.1),
             folders: BTreeMap::new(),
             system32: SystemNames::default(),
             syswow64: SystemNames::default(),
@@ -117,8 +144,11 @@ impl Scanner {
             overflow: false,
             has_amd64: false,
             names_seen: false,
+            index_read: false,
             traces: Vec::new(),
             trace_keys: BTreeMap::new(),
+            runs: BTreeMap::new(),
+            prefetch_serials: BTreeMap::new(),
         }
     }
 
@@ -153,7 +183,38 @@ impl Scanner {
             "windows:run_keys:program" => self.autorun(event, false),
             "windows:services:service" => self.autorun(event, true),
             "windows:explorer:hex_value" => self.value(event),
+            "windows:prefetch:volume" => {
+                if let Some(serial) = text(event, "serial").and_then(|s| u32::from_str_radix(s, 16).ok()) {
+                    *self.prefetch_serials.entry(serial).or_default() += 1;
+                }
+            }
             _ => {}
+        }
+    }
+
+    /// The serial number that most prefetch files name, and how many do.
+    fn prefetch_serial(&self) -> Option<(u32, usize)> {
+        self.prefetch_serials.iter().map(|(serial, count)| (*serial, *count)).max_by_key(|(_, count)| *count)
+    }
+
+    /// Folders of the live volume in which programs lie, for [`Self::index_times`]: the times of their entries are what a
+    /// live EmoCheck compares.
+    pub fn folders_of_programs(&self) -> Vec<String> {
+        let with_program =
+            self.folders.values().filter(|f| f.snapshot.is_none() && f.files.values().any(|f| f.pe.is_some()));
+        with_program.map(|f| f.path.clone()).filter(|p| !p.is_empty()).collect()
+    }
+
+    /// Takes what a folder's index says of an entry: the time at which it was last modified. `path` is the entry's.
+    pub fn index_times(&mut self, path: &str, modified: Timestamp) {
+        self.index_read = true;
+        if let Some(folder) = self.folders.get_mut(&fold(path)) {
+            folder.index = Some(modified);
+        }
+        if let Some((folder, name)) = path.rsplit_once('\\')
+            && let Some(file) = self.folders.get_mut(&fold(folder)).and_then(|f| f.files.get_mut(&fold(name)))
+        {
+            file.index = Some(modified);
         }
     }
 
@@ -186,7 +247,7 @@ impl Scanner {
                 && self.room()
             {
                 let evidence = Evidence::new(event, shown(event, &["path"]));
-                self.folders.entry(fold(path)).or_default().written = Some((time, evidence));
+                self.folder(event, path).written = Some((time, evidence));
             }
             return;
         }
@@ -224,13 +285,22 @@ impl Scanner {
         if !self.room() {
             return;
         }
-        let folder = fold(&folder_parts.join("\\"));
-        let file = self.folders.entry(folder).or_default().files.entry(fold(parts[parts.len() - 1])).or_default();
+        let folder = folder_parts.join("\\");
+        let file = self.folder(event, &folder).files.entry(fold(parts[parts.len() - 1])).or_default();
         if file.path.is_empty() {
             path.clone_into(&mut file.path);
             file.state = event.state;
         }
         take(file, event);
+    }
+
+    fn folder(&mut self, event: &Event, path: &str) -> &mut FolderFact {
+        let snapshot = event.origin.locator.snapshot;
+        let folder = self.folders.entry(folder_key(snapshot, path)).or_default();
+        if folder.path.is_empty() {
+            (folder.path, folder.snapshot) = (path.to_owned(), snapshot);
+        }
+        folder
     }
 
     fn autorun(&mut self, event: &Event, service: bool) {
@@ -271,10 +341,47 @@ impl Scanner {
         names
     }
 
-    /// Starts the second pass, which looks for names everywhere.
+    /// Starts the second pass, which looks for names everywhere, and for runs of the candidates among files.
     pub fn traces(&mut self) -> Traces<'_> {
+        if self.serial.is_none()
+            && let Some((serial, count)) = self.prefetch_serial()
+        {
+            self.serial = Some(serial);
+            self.serial_source = Said::new(
+                format!("prefetch files, {count} of which name it; the evidence holds no boot sector"),
+                format!("プリフェッチ{count}件の記載による(証拠にブートセクタが含まれない)"),
+            );
+        }
+        let (mut hits, mut notes) = (Vec::new(), Vec::new());
+        self.files(&mut hits, &mut notes);
+        let paths = hits.iter().filter_map(|h| h.image_path.get(2..)).map(fold);
+        self.runs = paths.map(|path| (path, Vec::new())).collect();
         let names = self.names();
         Traces { scanner: self, names }
+    }
+
+    /// Keeps a run of a candidate that the event shows.
+    fn run(&mut self, event: &Event) {
+        let logged = event.descriptor.name == "windows:evtx:record"
+            && matches!(event.values.get("event_id").and_then(Value::as_number), Some(1 | 4688));
+        if self.runs.is_empty() || !(logged || RUNS.contains(&event.descriptor.name)) {
+            return;
+        }
+        let mut found: Option<(String, String)> = None;
+        for (_, value) in event.values.iter() {
+            each_text(value, 0, &mut |text| {
+                let text = fold(text);
+                if let Some(path) = self.runs.keys().find(|path| text.contains(path.as_str())) {
+                    found.get_or_insert_with(|| (path.clone(), text.clone()));
+                }
+            });
+        }
+        if let Some((path, text)) = found
+            && let Some(runs) = self.runs.get_mut(&path)
+            && runs.len() < MAX_RUNS
+        {
+            runs.push(Evidence::new(event, vec![("file".to_owned(), text)]));
+        }
     }
 
     fn trace(&mut self, event: &Event, name: &Name, field: &str, value: &str) {
@@ -292,6 +399,18 @@ impl Scanner {
         // A folder of that name is weaker than the program, a log's or a cache's line as good as the file's.
         let folder = event.values.get("directory") == Some(&Value::Bool(true));
         let confidence = state_confidence(event.state) * if folder { 0.7 } else { 1.0 };
+        let meaning = meaning_of(event.descriptor.name, event.meaning);
+        let base = &name.base;
+        let why = match name.method {
+            "v1" => Said::new(
+                format!("the name {base} follows from the volume's serial number"),
+                format!("{base}はボリュームシリアルから導かれる名前"),
+            ),
+            _ => Said::new(
+                format!("the name {base} is kept in Explorer's key, XORed with the serial number"),
+                format!("{base}はExplorerキーにシリアルとのXORで保存されていた名前"),
+            ),
+        };
         let hit = EmoCheckHit {
             process_name: format!("{}.exe", name.base),
             process_id: String::new(),
@@ -305,19 +424,19 @@ impl Scanner {
             artifact: event.artifact,
             offset: event.origin.offset,
             time: event.time,
-            time_meaning: meaning_of(event.descriptor.name, event.meaning),
+            time_meaning: meaning.en,
+            time_meaning_ja: meaning.ja,
             state: event.state.name(),
             user: event.user.clone(),
             confidence,
             as_emocheck: event.descriptor.name.starts_with("windows:file:") && event.state == State::Live && !folder,
-            why: match name.method {
-                "v1" => format!("the name {} follows from the volume's serial number", name.base),
-                _ => format!("the name {} is kept in Explorer's key, XORed with the serial number", name.base),
-            },
+            why: why.en,
+            why_ja: why.ja,
             evidence: vec![Evidence::new(event, vec![(field.to_owned(), value.to_owned())])],
+            runs: Vec::new(),
         };
         self.trace_keys.insert(key, self.traces.len());
-        self.traces.push((name.clone(), hit));
+        self.traces.push(hit);
     }
 
     /// Makes candidates of everything that was collected.
@@ -326,16 +445,41 @@ impl Scanner {
             volume: self.volume.clone(),
             hostname: host.and_then(|h| h.computer_name.clone()),
             serial: self.serial.map(|s| format!("{s:08X}")),
-            serial_source: self.serial_source.clone(),
+            serial_source: self.serial_source.en.clone(),
+            serial_source_ja: self.serial_source.ja.clone(),
             v1_name: self.serial.map(|s| format!("{}.exe", v1_name(s))),
             v2_value: self.serial.map(v2_value_name),
             ..EmoCheck::default()
         };
-        let mut hits: Vec<EmoCheckHit> = std::mem::take(&mut self.traces).into_iter().map(|(_, hit)| hit).collect();
-        self.v2(&mut hits, &mut result.notes);
-        self.files(&mut hits, &mut result.notes);
+        let mut hits: Vec<EmoCheckHit> = std::mem::take(&mut self.traces);
+        let mut notes = Vec::new();
+        self.v2(&mut hits, &mut notes);
+        self.files(&mut hits, &mut notes);
+        for hit in &mut hits {
+            if let Some(runs) = hit.image_path.get(2..).and_then(|path| self.runs.get(&fold(path))) {
+                hit.runs.clone_from(runs);
+            }
+        }
+        if let (Some(serial), Some((other, count))) = (self.serial, self.prefetch_serial())
+            && serial != other
+            && count > 2
+        {
+            notes.push(Said::new(
+                format!(
+                    "{count} prefetch files name another serial number, {other:08X}: the disk may have been copied or \
+                     formatted anew. --serial {other:08X} looks for that one."
+                ),
+                format!(
+                    "プリフェッチ{count}件が別のシリアル{other:08X}を示しています。ディスクの複製または再フォーマットの可能性があり、\
+                     --serial {other:08X} を指定すると確認できます。"
+                ),
+            ));
+        }
         if self.overflow {
-            result.notes.push("There are more files than can be held; some were not looked at.".to_owned());
+            notes.push(Said::new(
+                "There are more files than can be held; some were not looked at.",
+                "ファイル数が上限を超えたため、一部は確認していません。",
+            ));
         }
         hits.sort_by(|a, b| {
             a.method.cmp(b.method).then(b.confidence.total_cmp(&a.confidence)).then(a.time.cmp(&b.time))
@@ -343,6 +487,7 @@ impl Scanner {
         result.infected = hits.iter().any(|h| h.confidence >= INFECTED);
         result.scanners = self.scanners(&hits);
         result.hits = hits;
+        (result.notes, result.notes_ja) = notes.into_iter().map(|n| (n.en, n.ja)).unzip();
         result
     }
 
@@ -369,7 +514,7 @@ impl Scanner {
         forged
     }
 
-    fn v2(&self, hits: &mut Vec<EmoCheckHit>, notes: &mut Vec<String>) {
+    fn v2(&self, hits: &mut Vec<EmoCheckHit>, notes: &mut Vec<Said>) {
         let Some(serial) = self.serial else { return };
         for (name, key, data, size, evidence) in &self.values {
             if !name.eq_ignore_ascii_case(&v2_value_name(serial)) {
@@ -385,24 +530,36 @@ impl Scanner {
                     artifact: evidence.artifact,
                     offset: evidence.offset,
                     time: evidence.time,
-                    time_meaning: "the key was last written; the value was there by then".to_owned(),
+                    time_meaning: KEY_WRITTEN.0.to_owned(),
+                    time_meaning_ja: KEY_WRITTEN.1.to_owned(),
                     state: evidence.state.name(),
                     user: evidence.user.clone(),
                     confidence: state_confidence(evidence.state),
                     as_emocheck: true,
                     why: format!("the value bears the serial number and decodes to {program}"),
+                    why_ja: format!("値の名前がシリアルと一致し、復号結果は{program}"),
                     evidence: vec![evidence.clone()],
+                    runs: Vec::new(),
                 }),
-                Decoded::VaccineOrDamaged(_) => notes.push(format!(
-                    "{key}\\{name} ({size} bytes) bears the serial number but does not decode to a program's name: a vaccine \
-                     (EmoCrash) or damage, no sign of an infection."
+                Decoded::VaccineOrDamaged(_) => notes.push(Said::new(
+                    format!(
+                        "{key}\\{name} ({size} bytes) bears the serial number but does not decode to a program's name: a \
+                         vaccine (EmoCrash) or damage, no sign of an infection."
+                    ),
+                    format!(
+                        "{key}\\{name}({size}バイト)は名前がシリアルと一致しますが、プログラム名に復号できません。ワクチン(EmoCrash)または\
+                         破損であり、感染の証拠ではありません。"
+                    ),
                 )),
             }
         }
     }
 
-    fn files(&self, hits: &mut Vec<EmoCheckHit>, notes: &mut Vec<String>) {
-        for (folder_path, folder) in &self.folders {
+    fn files(&self, hits: &mut Vec<EmoCheckHit>, notes: &mut Vec<Said>) {
+        // Those of the live volume come first; the same file in a shadow copy adds nothing to its hit.
+        let mut folders: Vec<&FolderFact> = self.folders.values().collect();
+        folders.sort_by_key(|f| f.snapshot);
+        for folder in folders {
             for file in folder.files.values() {
                 let parts: Vec<&str> = file.path.split('\\').collect();
                 let Some((root, folder_name)) =
@@ -411,9 +568,21 @@ impl Scanner {
                     continue;
                 };
                 let name = parts[parts.len() - 1];
-                self.v3(root, folder_name, name, file, hits);
-                self.v4(root, folder_name, name, file, hits, notes);
-                self.v5(root, folder_path, folder, file, hits);
+                let mut own = Vec::new();
+                self.v3(root, folder_name, name, file, &mut own);
+                self.v4(root, folder_name, name, file, &mut own, notes);
+                self.v5(root, folder, file, &mut own);
+                for mut hit in own {
+                    let same = |h: &EmoCheckHit| h.method == hit.method && fold(&h.image_path) == fold(&hit.image_path);
+                    if folder.snapshot.is_some() && hits.iter().any(same) {
+                        continue;
+                    }
+                    if let Some(number) = folder.snapshot {
+                        hit.why.push_str(&format!("; in shadow copy {number}"));
+                        hit.why_ja.push_str(&format!("。シャドウコピー{number}内"));
+                    }
+                    hits.push(hit);
+                }
             }
         }
     }
@@ -434,8 +603,14 @@ impl Scanner {
                 };
                 let beside =
                     original.map_or("there is no file of that name".to_owned(), |o| format!("that file has {o}"));
-                let why =
-                    format!("folder and file bear names of {system}; the file has {size} bytes, in {system} {beside}");
+                let beside_ja =
+                    original.map_or("に同名ファイルなし".to_owned(), |o| format!("の同名ファイルは{o}バイト"));
+                let why = Said::new(
+                    format!("folder and file bear names of {system}; the file has {size} bytes, in {system} {beside}"),
+                    format!(
+                        "フォルダ名とファイル名が{system}の実在名と一致。ファイルは{size}バイト、{system}{beside_ja}"
+                    ),
+                );
                 hits.push(self.hit("v3", file, base, run, why, root != Root::System32 || !self.has_amd64));
                 return;
             }
@@ -449,16 +624,22 @@ impl Scanner {
         name: &str,
         file: &FileFact,
         hits: &mut Vec<EmoCheckHit>,
-        notes: &mut Vec<String>,
+        notes: &mut Vec<Said>,
     ) {
         if !v4_candidate(folder, name) || file.pe.is_none() {
             return;
         }
         if self.allowed.contains(folder) {
-            notes.push(format!(
-                "{} fits the fourth generation's names, but Roaming or Program Files hold a folder of that name too; \
-                 EmoCheck leaves it out.",
-                file.path
+            notes.push(Said::new(
+                format!(
+                    "{} fits the fourth generation's names, but Roaming or Program Files hold a folder of that name too; \
+                     EmoCheck leaves it out.",
+                    file.path
+                ),
+                format!(
+                    "{}は第4世代の命名に合致しますが、RoamingまたはProgram Filesに同名フォルダがあるため、EmoCheckと同じく除外しました。",
+                    file.path
+                ),
             ));
             return;
         }
@@ -476,27 +657,56 @@ impl Scanner {
             return;
         }
         let (base, why) = match run {
-            Some(run) => (1.0, format!("a program under a made-up name in a made-up folder, started by {}", run.key)),
-            None if system => (0.4, "a program under a made-up name in a folder of the system folder".to_owned()),
-            None => {
-                (0.5, "a program under a made-up name in a made-up folder; nothing that starts it was found".to_owned())
-            }
+            Some(run) => (
+                1.0,
+                Said::new(
+                    format!("a program under a made-up name in a made-up folder, started by {}", run.key),
+                    format!("乱数名フォルダ内の乱数名プログラム。起動元: {}", run.key),
+                ),
+            ),
+            None if system => (
+                0.4,
+                Said::new(
+                    "a program under a made-up name in a folder of the system folder",
+                    "システムフォルダ内の乱数名プログラム",
+                ),
+            ),
+            None => (
+                0.5,
+                Said::new(
+                    "a program under a made-up name in a made-up folder; nothing that starts it was found",
+                    "乱数名フォルダ内の乱数名プログラム(起動設定は見つからない)",
+                ),
+            ),
         };
         hits.push(self.hit("v4", file, base, run, why, run.is_some() && (root != Root::System32 || !self.has_amd64)));
     }
 
-    fn v5(&self, root: Root, path: &str, folder: &FolderFact, file: &FileFact, hits: &mut Vec<EmoCheckHit>) {
+    fn v5(&self, root: Root, folder: &FolderFact, file: &FileFact, hits: &mut Vec<EmoCheckHit>) {
         let (Some((written, evidence)), Some(_)) = (&file.written, &file.pe) else { return };
         let Some((folder_written, folder_evidence)) = &folder.written else { return };
-        if !v5_candidate(*folder_written, *written) {
-            return;
-        }
+        // A live EmoCheck compares what the indexes say; the record's own times may be newer.
+        let of_folder = [("$SI", Some(*folder_written)), ("$I30", folder.index)];
+        let of_file = [("$SI", Some(*written)), ("$I30", file.index)];
+        let pairs = of_folder.iter().flat_map(|a| of_file.iter().map(move |b| (a, b)));
+        let fits: Vec<_> = pairs
+            .filter_map(|((a, folder), (b, file))| Some((*a, (*folder)?, *b, (*file)?)))
+            .filter(|(_, folder, _, file)| v5_candidate(*folder, *file))
+            .collect();
+        let Some((_, folder_time, _, file_time)) = fits.first() else { return };
         let run = self.autoruns.iter().find(|a| fold(&a.command).contains(&fold(&file.path)));
-        let ticks = i128::from(folder_written.filetime()) - i128::from(written.filetime());
-        let why = format!(
-            "the folder was last written {folder_written}, the file {written}: {ticks} ticks of 100 ns, seven days and {} \
-             ({path})",
-            ticks - 6_048_000_000_000
+        let ticks = i128::from(folder_time.filetime()) - i128::from(file_time.filetime());
+        let combinations: Vec<String> = fits.iter().map(|(a, _, b, _)| format!("{a}/{b}")).collect();
+        let (over, combinations) = (ticks - 6_048_000_000_000, combinations.join(", "));
+        let why = Said::new(
+            format!(
+                "the folder was last written {folder_time}, the file {file_time}: {ticks} ticks of 100 ns, seven days and \
+                 {over} (folder/file times that fit: {combinations})"
+            ),
+            format!(
+                "フォルダの最終更新{folder_time}、ファイルの最終更新{file_time}、差は{ticks}(100ナノ秒単位)で7日と{over}\
+                 (一致した時刻の組 フォルダ/ファイル: {combinations})"
+            ),
         );
         let base = if run.is_some() { 1.0 } else { 0.9 };
         let mut hit = self.hit("v5", file, base, run, why, root != Root::System32 || !self.has_amd64);
@@ -511,7 +721,7 @@ impl Scanner {
         file: &FileFact,
         base: f64,
         run: Option<&Autorun>,
-        why: String,
+        why: Said,
         as_emocheck: bool,
     ) -> EmoCheckHit {
         let name = file.path.rsplit('\\').next().unwrap_or_default();
@@ -519,6 +729,7 @@ impl Scanner {
         let best = named.or(file.written.as_ref());
         let evidence = best.map(|(_, e)| e).or(file.pe.as_ref());
         let confidence = (base * state_confidence(file.state) * 100.0).round() / 100.0;
+        let meaning = if named.is_some() { NAME_MADE } else { SI_WRITTEN };
         EmoCheckHit {
             process_name: name.to_owned(),
             process_id: String::new(),
@@ -528,27 +739,32 @@ impl Scanner {
             artifact: evidence.map_or("file_times", |e| e.artifact),
             offset: evidence.and_then(|e| e.offset),
             time: best.map(|(time, _)| *time),
-            time_meaning: if named.is_some() {
-                "the file's name was created here ($FILE_NAME)".to_owned()
-            } else {
-                "the file was last written ($STANDARD_INFORMATION; programs can set this)".to_owned()
-            },
+            time_meaning: meaning.0.to_owned(),
+            time_meaning_ja: meaning.1.to_owned(),
             state: file.state.name(),
             user: user_of(&file.path),
             confidence,
             as_emocheck,
-            why,
+            why: why.en,
+            why_ja: why.ja,
             evidence: evidence.cloned().into_iter().chain(run.map(|r| r.evidence.clone())).collect(),
+            runs: Vec::new(),
         }
     }
 
     fn scanners(&self, hits: &[EmoCheckHit]) -> Vec<ScannerResult> {
-        let no_serial = self.serial.is_none().then(|| "the volume's serial number is not known".to_owned());
-        let no_files = self.folders.is_empty().then(|| "no file of the folders that it looks at was read".to_owned());
-        let line = |method, period, what, what_ja, limits| {
+        let no_serial = self
+            .serial
+            .is_none()
+            .then(|| Said::new("the volume's serial number is not known", "ボリュームシリアルが不明"));
+        let no_files = self.folders.is_empty().then(|| {
+            Said::new("no file of the folders that it looks at was read", "対象フォルダのファイルを読み取れていない")
+        });
+        let line = |method, period, what, what_ja, limits: Option<Said>| {
             let own: Vec<f64> = hits.iter().filter(|h| h.method == method).map(|h| h.confidence).collect();
             let confidence = own.iter().copied().fold(0.0, f64::max);
-            ScannerResult { method, period, what, what_ja, hits: own.len(), confidence, limits }
+            let (limits, limits_ja) = limits.map(|l| (l.en, l.ja)).unzip();
+            ScannerResult { method, period, what, what_ja, hits: own.len(), confidence, limits, limits_ja }
         };
         vec![
             line("v1", "..2020-02-05", "name from the volume serial", "ボリュームシリアル由来の名前", no_serial.clone()),
@@ -579,11 +795,13 @@ impl Scanner {
                 "file written seven days before its folder",
                 "フォルダの7日前の更新時刻を持つPE",
                 no_files.or_else(|| {
-                    Some(
-                        "only the times of $STANDARD_INFORMATION were compared; those in the folder's index ($I30), which \
-                         a live EmoCheck reads, are not available"
-                            .to_owned(),
-                    )
+                    (!self.index_read).then(|| {
+                        Said::new(
+                            "only the times of $STANDARD_INFORMATION were compared; those in the folder's index ($I30), \
+                             which a live EmoCheck reads, are not available",
+                            "$STANDARD_INFORMATIONの時刻のみを比較(実機のEmoCheckが参照するフォルダ索引($I30)の時刻は未取得)",
+                        )
+                    })
                 }),
             ),
         ]
@@ -600,24 +818,34 @@ pub struct Traces<'s> {
 impl Traces<'_> {
     /// Looks for the names in one event.
     pub fn event(&mut self, event: &Event) {
-        if self.names.is_empty() || !self.scanner.concerns(event) {
+        if !self.scanner.concerns(event) {
             return;
         }
-        // Of a file its path says all; that it is a program is no other trace.
+        self.scanner.run(event);
+        // That a file is a program is no further trace of it, and the time at which a volume was made is none of a program.
+        if self.names.is_empty() || matches!(event.descriptor.name, "windows:file:pe" | "windows:prefetch:volume") {
+            return;
+        }
+        // Of a file its path says all.
         let file = event.descriptor.name.starts_with("windows:file:");
-        if event.descriptor.name == "windows:file:pe" {
-            return;
-        }
-        for (field, value) in event.values.iter().filter(|(field, _)| !file || *field == "path") {
-            each_text(value, 0, &mut |text| {
-                for name in &self.names {
+        for name in &self.names {
+            // One row is one trace: the longest text tells most.
+            let mut best: Option<(&str, String)> = None;
+            for (field, value) in event.values.iter().filter(|(field, _)| !file || *field == "path") {
+                each_text(value, 0, &mut |text| {
                     let folder = || text.rsplit('\\').next().is_some_and(|last| last.eq_ignore_ascii_case(&name.base));
-                    if names_program(text, &name.base) || (file && folder()) {
-                        let place = if text.len() > 300 { event.origin.locator.path.as_str() } else { text };
-                        self.scanner.trace(event, name, field, place);
+                    if !names_program(text, &name.base) && !(file && folder()) {
+                        return;
                     }
-                }
-            });
+                    let place = if text.len() > 300 { event.origin.locator.path.as_str() } else { text };
+                    if best.as_ref().is_none_or(|(_, old)| place.len() > old.len()) {
+                        best = Some((field, place.to_owned()));
+                    }
+                });
+            }
+            if let Some((field, place)) = best {
+                self.scanner.trace(event, name, field, &place);
+            }
         }
     }
 }
@@ -693,13 +921,25 @@ fn state_confidence(state: State) -> f64 {
     }
 }
 
-fn meaning_of(event: &str, meaning: Meaning) -> String {
+/// What times mean, in both languages.
+const NAME_MADE: (&str, &str) =
+    ("the file's name was created here ($FILE_NAME)", "ファイル名が作成された時刻($FILE_NAME)");
+const SI_WRITTEN: (&str, &str) = (
+    "the file was last written ($STANDARD_INFORMATION; programs can set this)",
+    "ファイルの最終更新時刻($STANDARD_INFORMATION、プログラムから変更可能)",
+);
+const KEY_WRITTEN: (&str, &str) =
+    ("the key was last written; the value was there by then", "キーの最終更新時刻(値はこの時点までに存在)");
+
+fn meaning_of(event: &str, meaning: Meaning) -> Said {
     match event {
-        "windows:file:name_times" => "the file's name was created here ($FILE_NAME)".to_owned(),
-        _ if meaning.contains(Meaning::KEY_WRITTEN) => {
-            "the key was last written; the value was there by then".to_owned()
+        "windows:file:name_times" => Said::new(NAME_MADE.0, NAME_MADE.1),
+        _ if meaning.contains(Meaning::KEY_WRITTEN) => Said::new(KEY_WRITTEN.0, KEY_WRITTEN.1),
+        _ => {
+            let names: Vec<&str> = meaning.names().collect();
+            let japanese: Vec<&str> = meaning.names_ja().collect();
+            Said::new(names.join(", "), japanese.join("、"))
         }
-        _ => meaning.to_string().replace('+', ", "),
     }
 }
 
@@ -757,7 +997,7 @@ mod tests {
     }
 
     fn scan(events: &[Event]) -> EmoCheck {
-        let mut scanner = Scanner::new(None, Some(0x0c5d_7f3a), "test");
+        let mut scanner = Scanner::new(None, Some(0x0c5d_7f3a), ("test", "test"));
         events.iter().for_each(|e| scanner.event(e));
         let mut traces = scanner.traces();
         events.iter().for_each(|e| traces.event(e));

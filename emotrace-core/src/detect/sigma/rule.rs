@@ -122,6 +122,7 @@ const STATUS: &[&str] = &["stable", "test", "experimental", "deprecated", "unsup
 const CUSTOM: &[&str] = &[
     "id",
     "title_ja",
+    "falsepositives_ja",
     "stage",
     "weight",
     "class",
@@ -213,6 +214,7 @@ fn rule(context: &Context, node: &Node) -> Result<Rule, RuleError> {
         level: level(context, node)?,
         tags: texts("tags"),
         false_positives: texts("falsepositives"),
+        false_positives_ja: own.false_positives_ja,
         references: texts("references"),
         stage: own.stage,
         weight: own.weight,
@@ -361,6 +363,7 @@ fn keywords_linked(context: &Context, modifiers: &str, value: &Node) -> Result<E
 struct Custom {
     id: Option<String>,
     title_ja: Option<String>,
+    false_positives_ja: Vec<String>,
     stage: Option<Stage>,
     weight: u32,
     class: Option<EvidenceClass>,
@@ -382,6 +385,7 @@ fn custom_section(context: &Context, node: &Node, selections: &[(String, Expr)])
     let mut custom = Custom {
         id: text("id"),
         title_ja: text("title_ja"),
+        false_positives_ja: texts(node.get("falsepositives_ja")),
         group: text("group"),
         reached: text("reached"),
         time: text("time"),
@@ -430,7 +434,8 @@ fn custom_section(context: &Context, node: &Node, selections: &[(String, Expr)])
                 context.error(n.place, "A time span is a whole number and one of s, m, h, d, w, like 24h.")
             }),
         };
-        custom.near = Some(Near { before: span("before")?, after: span("after")? });
+        let same_folder = near.get("same_folder").and_then(Node::text).as_deref() == Some("true");
+        custom.near = Some(Near { before: span("before")?, after: span("after")?, same_folder });
     }
     for entry in node.get("weights").map_or(&[][..], Node::items) {
         let Some(when) = entry.get("condition") else {

@@ -58,7 +58,7 @@ pub fn html(input: &ReportInput<'_>) -> io::Result<String> {
         None if value.is_none() || value.is_undefined() => String::new(),
         None => escape::visible(&value.to_string()).into_owned(),
     });
-    environment.add_filter("japanese", |text: String| view::japanese(&text));
+    environment.add_filter("waits", |text: String| view::waits(&text));
     environment.add_filter("utc", |value: minijinja::Value| second(&value, 0));
     environment.add_filter("jst", |value: minijinja::Value| second(&value, 9));
     // The name's ending turns HTML escaping on.
@@ -72,6 +72,7 @@ pub fn html(input: &ReportInput<'_>) -> io::Result<String> {
         story => view::story(&input.assessment.story),
         emocheck => input.assessment.emocheck,
         indicators => input.assessment.indicators,
+        exposure => input.assessment.exposure,
         rules => input.assessment.rules,
         left_out => input.assessment.left_out,
         hosts => input.hosts,
@@ -112,6 +113,7 @@ pub fn json(input: &ReportInput<'_>) -> Value {
         "findings": input.assessment.findings,
         "findings_left_out": input.assessment.left_out,
         "indicators": input.assessment.indicators,
+        "exposure": input.assessment.exposure,
         "rules": input.assessment.rules,
         "coverage": input.coverage,
         "issues": input.issues.iter().map(|i| view::issue(i)).collect::<Vec<_>>(),
@@ -164,6 +166,7 @@ mod tests {
             level: Level::High,
             tags: vec!["attack.t1218.010".to_owned()],
             false_positives: vec!["none".to_owned()],
+            false_positives_ja: Vec::new(),
             references: Vec::new(),
             stage: Some(Stage::Install),
             weight: 40,
@@ -202,6 +205,7 @@ mod tests {
             points: 40.0,
             counted: true,
             why: "because".to_owned(),
+            why_ja: "理由".to_owned(),
         };
         let indicator = Indicator {
             kind: "file",
@@ -218,6 +222,7 @@ mod tests {
             verdict: Verdict {
                 conclusion: Conclusion::Suspicious,
                 because: "Score 40 of at least 25.".to_owned(),
+                because_ja: "評価点40(基準25以上)。".to_owned(),
                 score: 40.0,
                 stages: Vec::new(),
                 bonuses: Vec::new(),
@@ -235,6 +240,7 @@ mod tests {
             emocheck: Vec::new(),
             story: Story::default(),
             indicators: vec![indicator],
+            exposure: crate::model::Exposure::default(),
             rules: RuleCounts::default(),
         }
     }

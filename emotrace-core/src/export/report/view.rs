@@ -4,90 +4,6 @@ use serde_json::{Value, json};
 
 use crate::model::{Assessment, Conclusion, Evidence, Finding, HostState, ParseIssue, Stage, Step, Story};
 
-/// The names of the stages in Japanese.
-const fn stage_ja(stage: Stage) -> &'static str {
-    match stage {
-        Stage::Delivery => "配信",
-        Stage::Execution => "実行",
-        Stage::Install => "設置",
-        Stage::Persistence => "永続化",
-        Stage::Binary => "検体",
-        Stage::C2 => "C2通信",
-        Stage::Collection => "情報収集",
-        Stage::Lateral => "横展開",
-        Stage::Av => "検知製品",
-        Stage::Followon => "後続マルウェア",
-        Stage::Antiforensics => "痕跡の隠蔽",
-        Stage::Mail => "メール悪用",
-        Stage::Exposure => "影響範囲",
-    }
-}
-
-/// The names of the stages as a reader knows them.
-const fn stage_en(stage: Stage) -> &'static str {
-    match stage {
-        Stage::Delivery => "delivery",
-        Stage::Execution => "execution",
-        Stage::Install => "installation",
-        Stage::Persistence => "persistence",
-        Stage::Binary => "program's content",
-        Stage::C2 => "C2 traffic",
-        Stage::Collection => "collection",
-        Stage::Lateral => "lateral movement",
-        Stage::Av => "security product",
-        Stage::Followon => "follow-on malware",
-        Stage::Antiforensics => "anti-forensics",
-        Stage::Mail => "mail misuse",
-        Stage::Exposure => "exposure",
-    }
-}
-
-/// Fixed sentences of the EmoCheck section in Japanese; others stay as they are.
-pub(super) fn japanese(text: &str) -> String {
-    const SENTENCES: &[(&str, &str)] = &[
-        ("the file's name was created here ($FILE_NAME)", "ファイル名が作成された時刻($FILE_NAME)"),
-        (
-            "the file was last written ($STANDARD_INFORMATION; programs can set this)",
-            "ファイルの最終更新時刻($STANDARD_INFORMATION、プログラムから変更可能)",
-        ),
-        ("the key was last written; the value was there by then", "キーの最終更新時刻(値はこの時点までに存在)"),
-        ("boot sector of the volume, low 32 bits", "ボリュームのブートセクタ(下位32ビット)"),
-        ("given by the examiner", "調査者による指定"),
-        ("not known: the evidence holds no boot sector", "不明(証拠にブートセクタが含まれない)"),
-        ("the volume's serial number is not known", "ボリュームシリアルが不明"),
-        ("no file of the folders that it looks at was read", "対象フォルダのファイルを読み取れていない"),
-        (
-            "only the times of $STANDARD_INFORMATION were compared; those in the folder's index ($I30), which a live EmoCheck \
-             reads, are not available",
-            "$STANDARD_INFORMATIONの時刻のみを比較(実機のEmoCheckが参照するフォルダ索引($I30)の時刻は未取得)",
-        ),
-        (" follows from the volume's serial number", " はボリュームシリアルから導かれる名前"),
-        ("the name ", "名前 "),
-        (
-            " is kept in Explorer's key, XORed with the serial number",
-            " はExplorerキーにシリアルとのXORで保存されていた名前",
-        ),
-        ("the value bears the serial number and decodes to ", "値の名前がシリアルと一致し、復号結果は "),
-        ("folder and file bear names of ", "フォルダ名とファイル名が実在名と一致: "),
-        (
-            "a program under a made-up name in a made-up folder, started by ",
-            "乱数名フォルダ内の乱数名プログラム。起動元: ",
-        ),
-        (
-            "a program under a made-up name in a made-up folder; nothing that starts it was found",
-            "乱数名フォルダ内の乱数名プログラム。起動設定は見つからない",
-        ),
-        (
-            "a program under a made-up name in a folder of the system folder",
-            "システムフォルダ配下の乱数名フォルダにあるプログラム",
-        ),
-        ("the folder was last written ", "フォルダの最終更新: "),
-        (", the file ", "、ファイルの最終更新: "),
-        (" ticks of 100 ns, seven days and ", " (100ナノ秒単位)、7日との差: "),
-    ];
-    SENTENCES.iter().fold(text.to_owned(), |text, (english, japanese)| text.replace(english, japanese))
-}
-
 const fn conclusion(conclusion: Conclusion) -> (&'static str, &'static str, &'static str) {
     match conclusion {
         Conclusion::Confirmed => ("Infection confirmed", "感染確認", "The host was infected with Emotet."),
@@ -155,8 +71,10 @@ pub(super) fn verdict(assessment: &Assessment) -> Value {
         .filter_map(|p| {
             let f = assessment.findings.get(p.finding)?;
             let message = f.evidence.first().map(|e| e.message.as_str());
+            let window = v.window.as_ref();
+            let outside = f.time.zip(window).is_some_and(|(t, w)| t < w.from || t > w.until);
             Some(json!({
-                "finding": p.finding, "rule": p.rule, "points": p.points, "title": f.rule.title, "title_ja": f.rule.title_ja,
+                "finding": p.finding, "rule": p.rule, "points": plain(p.points), "outside": outside, "title": f.rule.title, "title_ja": f.rule.title_ja,
                 "time": f.time, "message": message,
             }))
         })
@@ -164,13 +82,13 @@ pub(super) fn verdict(assessment: &Assessment) -> Value {
     let stages: Vec<Value> = v
         .stages
         .iter()
-        .map(|s| json!({"name": s.stage.name(), "en": stage_en(s.stage), "ja": stage_ja(s.stage), "sum": s.sum, "cap": s.cap, "score": s.score}))
+        .map(|s| json!({"name": s.stage.name(), "en": s.stage.title(), "ja": s.stage.title_ja(), "sum": plain(s.sum), "cap": plain(s.cap), "score": plain(s.score)}))
         .collect();
     json!({
         "key": v.conclusion.name(), "name": name, "name_ja": name_ja, "text": text, "text_ja": conclusion_ja(v.conclusion),
-        "because": v.because, "score": v.score, "state": state, "state_ja": state_ja, "steps": steps, "reasons": reasons,
+        "because": v.because, "because_ja": v.because_ja, "score": plain(v.score), "state": state, "state_ja": state_ja, "steps": steps, "reasons": reasons,
         "stages": stages, "bonuses": v.bonuses, "window": v.window, "users": v.users,
-        "coverage": (v.coverage * 100.0).round(), "coverage_lines": v.coverage_lines,
+        "coverage": plain((v.coverage * 100.0).floor()), "coverage_lines": v.coverage_lines,
     })
 }
 
@@ -190,16 +108,35 @@ pub(super) fn findings(assessment: &Assessment, most: usize) -> Value {
 }
 
 fn finding(assessment: &Assessment, at: usize, f: &Finding) -> Value {
-    let point = assessment.verdict.points.iter().find(|p| p.finding == at);
+    let point = assessment
+        .verdict
+        .points
+        .iter()
+        .find(|p| p.finding == at)
+        .map(|p| json!({"points": plain(p.points), "counted": p.counted, "why": p.why, "why_ja": p.why_ja}));
     json!({
         "id": at, "rule": f.rule.name.as_deref().unwrap_or(&f.rule.id), "title": f.rule.title, "title_ja": f.rule.title_ja,
-        "stage": f.rule.stage.map(Stage::name), "stage_en": f.rule.stage.map(stage_en),
-        "stage_ja": f.rule.stage.map(stage_ja), "class": f.rule.class,
+        "stage": f.rule.stage.map(Stage::name), "stage_en": f.rule.stage.map(Stage::title),
+        "stage_ja": f.rule.stage.map(Stage::title_ja), "class": f.rule.class,
         "level": f.rule.level, "time": f.time, "count": f.count, "point": point, "description": f.rule.description,
-        "false_positives": f.rule.false_positives, "references": f.rule.references, "time_meaning": f.rule.time_meaning,
+        "false_positives": f.rule.false_positives, "false_positives_ja": f.rule.false_positives_ja, "references": f.rule.references, "time_meaning": f.rule.time_meaning,
         "techniques": techniques(&f.rule.tags), "file": f.rule.file,
         "evidence": f.evidence.iter().map(evidence).collect::<Vec<_>>(),
     })
+}
+
+/// A number without the fraction that it does not have.
+fn plain(number: f64) -> Value {
+    if number.fract() == 0.0 && number.abs() < 1e9 { json!(number as i64) } else { json!(number) }
+}
+
+/// Why a rule could not be evaluated, in Japanese.
+pub(super) fn waits(why: &str) -> String {
+    const SENTENCES: &[(&str, &str)] = &[
+        ("it waits for evidence that is not parsed yet: ", "未対応の証拠を必要とする: "),
+        ("nothing here gives the events ", "該当イベントを出力するアーティファクトがない: "),
+    ];
+    SENTENCES.iter().fold(why.to_owned(), |text, (english, japanese)| text.replace(english, japanese))
 }
 
 /// ATT&CK techniques among a rule's tags: `T1218.010`.
@@ -211,7 +148,7 @@ fn techniques(tags: &[String]) -> Vec<String> {
 fn evidence(e: &Evidence) -> Value {
     json!({
         "time": e.time, "meaning": e.meaning.names().collect::<Vec<_>>().join(", "), "event": e.event,
-        "artifact": e.artifact, "state": e.state.name(), "user": e.user, "place": e.locator.to_string(), "offset": e.offset,
+        "meaning_ja": e.meaning.names_ja().collect::<Vec<_>>().join("、"), "artifact": e.artifact, "state": e.state.name(), "user": e.user, "place": e.locator.to_string(), "offset": e.offset,
         "message": e.message, "fields": e.fields,
     })
 }
@@ -225,7 +162,7 @@ pub(super) fn issue(i: &ParseIssue) -> Value {
 
 fn step(s: &Step) -> Value {
     json!({
-        "time": s.time, "stage": s.stage.map(Stage::name), "stage_en": s.stage.map(stage_en), "stage_ja": s.stage.map(stage_ja), "title": s.title,
+        "time": s.time, "stage": s.stage.map(Stage::name), "stage_en": s.stage.map(Stage::title), "stage_ja": s.stage.map(Stage::title_ja), "title": s.title,
         "title_ja": s.title_ja, "text": s.text, "artifact": s.artifact, "finding": s.finding, "also": s.also.len(),
         "hours": s.after_gap.map(|seconds| (seconds as f64 / 360.0).round() / 10.0),
     })
@@ -265,7 +202,7 @@ pub(super) fn timeline(assessment: &Assessment) -> Value {
     let mut lanes: Vec<Value> = Stage::ALL
         .iter()
         .filter(|(s, _)| used(s))
-        .map(|(s, name)| json!({"key": name, "en": stage_en(*s), "ja": stage_ja(*s)}))
+        .map(|(s, name)| json!({"key": name, "en": s.title(), "ja": s.title_ja()}))
         .collect();
     if points.iter().any(|p| p["stage"] == "fact") {
         lanes.push(json!({"key": "fact", "en": "other facts", "ja": "関連する事実"}));

@@ -9,7 +9,7 @@ use super::{FileSystemIssue, NtfsVolume};
 use crate::bytes::{FormatError, ReadAt, read_exact_at, read_up_to, text};
 use crate::formats::index::{IndexEntry, IndexRoot, Node};
 use crate::formats::mft::{FileNameAttribute, attribute_type};
-use crate::model::{FileEntry, FileReference, Loss, Namespace};
+use crate::model::{FileEntry, FileReference, Loss, Namespace, Timestamp};
 
 /// Name of a directory's index.
 const I30: &str = "$I30";
@@ -261,6 +261,24 @@ impl NtfsVolume {
             }
         };
         found.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("there is no `{name}`")))
+    }
+
+    /// The names in a directory's index with their modification times; what can't be read is left out.
+    pub(super) fn directory_times(&self, directory: &FileEntry) -> Vec<(String, Timestamp)> {
+        let Some(index) = directory.reference.and_then(|reference| Index::open(self, reference).ok()) else {
+            return Vec::new();
+        };
+        let mut times = Vec::new();
+        let mut give = |entry: &IndexEntry<'_>| {
+            if let Ok(name) = FileNameAttribute::parse(entry.key, entry.offset)
+                && name.namespace != Namespace::Dos
+                && let Some(modified) = name.times.modified
+            {
+                times.push((name.name(), modified));
+            }
+        };
+        index.each(&mut give, &mut |_| ());
+        times
     }
 
     /// The entries of a live directory in the order of its index, each once for each of its long names. What could not be read

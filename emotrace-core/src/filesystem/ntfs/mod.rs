@@ -214,6 +214,10 @@ impl FileSystem for NtfsVolume {
         self.read_registers(issue)
     }
 
+    fn index_times(&self, directory: &FileEntry) -> Vec<(String, Timestamp)> {
+        self.directory_times(directory)
+    }
+
     fn index_slack(&self, give: &mut dyn FnMut(SlackName), issue: &mut dyn FnMut(FileSystemIssue)) {
         self.each_slack_name(give, issue);
     }
