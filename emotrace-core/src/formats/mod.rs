@@ -14,6 +14,7 @@
 pub mod cfb;
 pub mod evtx;
 pub mod fixup;
+pub(crate) mod guard;
 mod huffman;
 pub mod index;
 pub mod job;

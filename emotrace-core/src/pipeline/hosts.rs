@@ -1,9 +1,9 @@
 //! What the registry tells of each installed system: read first, because every parser is given it.
 
 use super::evidence::{Loose, LooseKind, Mounted};
-use super::guard::guarded;
 use super::hives;
 use crate::artifacts::{Limits, read_host};
+use crate::formats::guard::guarded;
 use crate::formats::regf::{Hive, HiveKind};
 use crate::model::Host;
 

@@ -4,7 +4,6 @@ mod address;
 mod detect;
 mod evidence;
 mod extract;
-mod guard;
 mod hives;
 mod hosts;
 mod plan;
