@@ -108,10 +108,10 @@ fn value(json: &serde_json::Value) -> Value {
     match json {
         serde_json::Value::Null => Value::Null,
         serde_json::Value::Bool(b) => Value::Bool(*b),
-        serde_json::Value::Number(n) => n.as_u64().map_or_else(|| Value::Text(n.to_string()), Value::Number),
-        serde_json::Value::String(s) => Value::Text(s.clone()),
+        serde_json::Value::Number(n) => n.as_u64().map_or_else(|| Value::from(n.to_string()), Value::Number),
+        serde_json::Value::String(s) => Value::from(s.clone()),
         serde_json::Value::Array(items) => Value::List(items.iter().map(value).collect()),
-        serde_json::Value::Object(o) => Value::Map(o.iter().map(|(k, v)| (k.clone(), value(v))).collect()),
+        serde_json::Value::Object(o) => Value::Map(o.iter().map(|(k, v)| (k.into(), value(v))).collect()),
     }
 }
 
@@ -291,7 +291,7 @@ fn rule(n: usize) -> String {
 
 /// A made-up record: half of them new processes.
 fn made_up(n: usize, locator: &Arc<Locator>) -> Event {
-    let text = |s: String| Value::Text(s);
+    let text = |s: String| Value::from(s);
     let program = PROGRAMS[dice(n, 1) % PROGRAMS.len()];
     let line = (0..8).map(|i| {
         if dice(n, i).is_multiple_of(5) { PIECES[dice(n, i + 50) % PIECES.len()].to_owned() } else { word(n, i) }
@@ -315,6 +315,6 @@ fn made_up(n: usize, locator: &Arc<Locator>) -> Event {
     };
     values.set("channel", channel);
     values.set("event_id", id);
-    values.set("data", Value::Map(data.into_iter().map(|(k, v)| (k.to_owned(), text(v))).collect()));
+    values.set("data", Value::Map(data.into_iter().map(|(k, v)| (k.into(), text(v))).collect()));
     row(Timestamp::from_unix_seconds(1_600_000_000 + n as i64), values, locator)
 }

@@ -29,7 +29,6 @@ impl Bar {
         if let Ok(style) = style {
             bar.set_style(style.progress_chars("=> "));
         }
-        bar.enable_steady_tick(Duration::from_millis(200));
         Self(bar)
     }
 }
@@ -39,6 +38,8 @@ impl Progress for Bar {
         self.0.reset();
         self.0.set_message(name);
         self.0.set_length(total);
+        // Before the first phase there is nothing to show.
+        self.0.enable_steady_tick(Duration::from_millis(200));
     }
     fn advance(&self, steps: u64) {
         self.0.inc(steps);

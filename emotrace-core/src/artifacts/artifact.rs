@@ -368,6 +368,10 @@ impl<'a> Out<'a> {
             state: state.filter(|s| *s != State::LogReplayed || self.state == State::Live).unwrap_or(self.state),
             origin,
         };
+        if let [(meaning, time)] = *times {
+            (event.time, event.meaning) = (Some(time), meaning);
+            return self.emit(event);
+        }
         times.sort_by_key(|(_, time)| *time);
         let mut instants: Vec<(Timestamp, Meaning)> = Vec::with_capacity(times.len());
         for (meaning, time) in times {

@@ -173,7 +173,7 @@ fn facts(input: &EntryInput<'_>, host: &Host) -> Record {
         .streams
         .iter()
         .filter(|s| !s.name.is_empty())
-        .map(|s| Value::Map(vec![("name".to_owned(), s.name.as_str().into()), ("size".to_owned(), s.size.into())]))
+        .map(|s| Value::Map(vec![("name".into(), s.name.as_str().into()), ("size".into(), s.size.into())]))
         .collect();
     let some = |list: Vec<Value>| (!list.is_empty()).then_some(list);
     Record::new(&TIMES)

@@ -150,7 +150,7 @@ fn give_runs(found: Prefetch, out: &mut Out<'_>) {
 fn with_lists(record: Record, files: Vec<LoadedFile>, volumes: Vec<Volume>) -> Record {
     let references: Vec<Option<FileReference>> = files.iter().map(|file| file.reference).collect();
     let references = references.iter().any(Option::is_some).then(|| {
-        let text = |reference: FileReference| Value::Text(reference.to_string());
+        let text = |reference: FileReference| Value::from(reference.to_string());
         references.into_iter().map(|reference| reference.map_or(Value::Null, text)).collect::<Vec<_>>()
     });
     let paths: Vec<String> = files.into_iter().map(|file| file.path).collect();
@@ -165,10 +165,10 @@ fn with_lists(record: Record, files: Vec<LoadedFile>, volumes: Vec<Volume>) -> R
 
 fn volume_facts(volume: &Volume) -> Value {
     let mut facts = vec![
-        ("device_path".to_owned(), Value::from(volume.device_path.as_str())),
-        ("serial".to_owned(), Value::from(format!("{:08X}", volume.serial))),
+        ("device_path".into(), Value::from(volume.device_path.as_str())),
+        ("serial".into(), Value::from(format!("{:08X}", volume.serial))),
     ];
-    facts.extend(volume.created.map(|created| ("created".to_owned(), Value::from(created))));
+    facts.extend(volume.created.map(|created| ("created".into(), Value::from(created))));
     Value::Map(facts)
 }
 

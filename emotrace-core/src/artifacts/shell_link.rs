@@ -323,7 +323,7 @@ fn items(list: &ItemList) -> Option<Value> {
 }
 
 fn properties(properties: &[Property]) -> Option<Value> {
-    let map: Vec<(String, Value)> = properties.iter().map(|p| (p.name(), p.value.clone())).collect();
+    let map: Vec<_> = properties.iter().map(|p| (p.name().into(), p.value.clone())).collect();
     if map.is_empty() { None } else { Some(Value::Map(map)) }
 }
 
@@ -332,13 +332,13 @@ fn folder_name(id: &str) -> String {
 }
 
 fn console(console: &crate::formats::lnk::Console) -> Value {
-    let pair = |(x, y): (u16, u16)| Value::Text(format!("{x}x{y}"));
+    let pair = |(x, y): (u16, u16)| Value::from(format!("{x}x{y}"));
     Value::Map(vec![
-        ("face".to_owned(), console.face.as_str().into()),
-        ("buffer".to_owned(), pair(console.buffer)),
-        ("window".to_owned(), pair(console.window)),
-        ("origin".to_owned(), pair(console.origin)),
-        ("full_screen".to_owned(), console.full_screen.into()),
+        ("face".into(), console.face.as_str().into()),
+        ("buffer".into(), pair(console.buffer)),
+        ("window".into(), pair(console.window)),
+        ("origin".into(), pair(console.origin)),
+        ("full_screen".into(), console.full_screen.into()),
     ])
 }
 

@@ -153,7 +153,7 @@ fn event(record: &UsnRecord<'_>, paths: &mut Paths<'_>) -> Record {
 }
 
 fn extent((offset, length): (u64, u64)) -> Value {
-    Value::Map(vec![("offset".to_owned(), offset.into()), ("length".to_owned(), length.into())])
+    Value::Map(vec![("offset".into(), offset.into()), ("length".into(), length.into())])
 }
 
 /// What the reasons say in the timeline's words.

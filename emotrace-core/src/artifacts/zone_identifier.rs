@@ -109,7 +109,7 @@ fn other(mark: &ZoneIdentifier) -> Option<Value> {
         field.is_some_and(|f| mark.get(f) == Some(value) && (*f != "ZoneId" || value.parse::<u64>().is_ok()))
     };
     let rest = mark.entries.iter().filter(|(key, value)| !own(key, value) && !value.is_empty());
-    let map: Vec<_> = rest.map(|(key, value)| (key.clone(), Value::Text(value.clone()))).collect();
+    let map: Vec<_> = rest.map(|(key, value)| (key.into(), Value::from(value.as_str()))).collect();
     if map.is_empty() { None } else { Some(Value::Map(map)) }
 }
 

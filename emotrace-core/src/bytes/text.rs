@@ -71,6 +71,11 @@ pub fn from_ansi(bytes: &[u8]) -> String {
 
 /// A GUID from its 16 bytes as Windows stores them (first three groups little-endian), lower case, without braces.
 pub fn guid(bytes: &[u8; 16]) -> String {
+    String::from_utf8_lossy(&guid_digits(bytes)).into_owned()
+}
+
+/// The ASCII characters of [`guid`].
+pub fn guid_digits(bytes: &[u8; 16]) -> [u8; 36] {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     /// Where the digits of each byte stand.
     const PLACES: [usize; 16] = [6, 4, 2, 0, 11, 9, 16, 14, 19, 21, 24, 26, 28, 30, 32, 34];
@@ -81,7 +86,7 @@ pub fn guid(bytes: &[u8; 16]) -> String {
             *pair = digits;
         }
     }
-    String::from_utf8_lossy(&text).into_owned()
+    text
 }
 
 #[cfg(test)]

@@ -310,7 +310,7 @@ fn getter(node: &Node) -> Result<Getter, String> {
                 (Some(from), None, None, None) => Ok(Getter::Path(path(&from), form)),
                 (Some(from), None, None, Some(line)) => Ok(Getter::Line(path(&from), line)),
                 (None, Some(template), None, None) => Ok(Getter::Joined(pieces(&template)?, form)),
-                (None, None, Some(fixed), None) => Ok(Getter::Fixed(Value::Text(fixed))),
+                (None, None, Some(fixed), None) => Ok(Getter::Fixed(Value::from(fixed))),
                 _ => Err("A field is 'from' a field, a 'join' of several, or 'is' a fixed text.".to_owned()),
             }
         }
@@ -337,7 +337,7 @@ fn pieces(template: &str) -> Result<Vec<Piece>, String> {
 /// The value at a path of an event.
 pub(crate) fn at_path<'e>(event: &'e Event, item: Option<&'e Value>, path: &[String]) -> Option<Cow<'e, Value>> {
     let (first, inner) = path.split_first()?;
-    let text = |t: &str| Some(Cow::Owned(Value::Text(t.to_owned())));
+    let text = |t: &str| Some(Cow::Owned(Value::from(t.to_owned())));
     let mut value = match first.as_str() {
         "@user" => return event.user.as_deref().and_then(text),
         "@state" => return text(event.state.name()),
@@ -372,7 +372,7 @@ impl Getter {
                         Piece::Value(path) => joined.push_str(&at_path(event, item, path)?.to_string()),
                     }
                 }
-                let value = Value::Text(joined);
+                let value = Value::from(joined);
                 Some(Cow::Owned(match form {
                     None => value,
                     Some(form) => in_form(&value, *form),
@@ -387,7 +387,7 @@ impl Getter {
                             && found.is_none()
                             && key.trim() == name
                         {
-                            found = Some(Value::Text(value.trim().to_owned()));
+                            found = Some(Value::from(value.trim().to_owned()));
                         }
                     }
                 });
@@ -403,18 +403,18 @@ fn in_form(value: &Value, form: Form) -> Value {
         (Value::List(items), Form::Path | Form::RegistryKey) => {
             Value::List(items.iter().map(|item| in_form(item, form)).collect())
         }
-        (Value::Text(text), Form::Path) => Value::Text(drive_path(text)),
+        (Value::Text(text), Form::Path) => Value::from(drive_path(text)),
         (Value::Text(text), Form::Folder) => {
-            Value::Text(drive_path(text).rsplit_once('\\').map_or("", |(folder, _)| folder).to_owned())
+            Value::from(drive_path(text).rsplit_once('\\').map_or("", |(folder, _)| folder).to_owned())
         }
-        (Value::Text(text), Form::RegistryKey) => Value::Text(short_hive(text)),
+        (Value::Text(text), Form::RegistryKey) => Value::from(short_hive(text)),
         (Value::Number(n), Form::RegistryData) if *n <= u64::from(u32::MAX) => {
-            Value::Text(format!("DWORD (0x{n:08x})"))
+            Value::from(format!("DWORD (0x{n:08x})"))
         }
         (Value::Number(n), Form::RegistryData) => {
-            Value::Text(format!("QWORD (0x{:08x}-0x{:08x})", n >> 32, n & u64::from(u32::MAX)))
+            Value::from(format!("QWORD (0x{:08x}-0x{:08x})", n >> 32, n & u64::from(u32::MAX)))
         }
-        (Value::Bytes(_), Form::RegistryData) => Value::Text("Binary Data".to_owned()),
+        (Value::Bytes(_), Form::RegistryData) => Value::from("Binary Data".to_owned()),
         (value, _) => value.clone(),
     }
 }

@@ -226,24 +226,24 @@ fn scalar(cursor: &mut Cursor<'_>, kind: u16, padded: bool) -> Result<Value, For
             let units = usize::try_from(cursor.u32()?).unwrap_or(usize::MAX);
             let bytes = cursor.take(units.saturating_mul(2))?;
             skip_padding(cursor, bytes.len(), padded);
-            Value::Text(text::from_utf16le_until_nul(bytes))
+            Value::from(text::from_utf16le_until_nul(bytes))
         }
         // VT_BSTR: a count of bytes. Shell code stores UTF-16 in it.
         0x08 => {
             let bytes = counted(cursor)?;
             skip_padding(cursor, bytes.len(), padded);
-            Value::Text(text::from_utf16le_until_nul(bytes))
+            Value::from(text::from_utf16le_until_nul(bytes))
         }
         // VT_LPSTR: a count of bytes
         0x1e => {
             let bytes = counted(cursor)?;
             skip_padding(cursor, bytes.len(), padded);
-            Value::Text(text::from_ansi_until_nul(bytes))
+            Value::from(text::from_ansi_until_nul(bytes))
         }
         // VT_FILETIME
         0x40 => Timestamp::from_filetime_field(cursor.u64()?).map_or(Value::Null, Value::Time),
         // VT_CLSID
-        0x48 => Value::Text(text::guid(&cursor.array()?)),
+        0x48 => Value::from(text::guid(&cursor.array()?)),
         // VT_BLOB, VT_BLOB_OBJECT, VT_CF
         0x41 | 0x46 | 0x47 => {
             let bytes = counted(cursor)?;

@@ -45,7 +45,7 @@ use super::property_store::{self, Property};
 use super::shell_names;
 use crate::bytes::fields::{array_at, u8_at, u16_at, u32_at, u64_at};
 use crate::bytes::{FormatError, text};
-use crate::model::{FileReference, Timestamp, Value};
+use crate::model::{FileReference, SmolStr, Timestamp, Value};
 
 /// `5e591a74-df96-48d3-8d67-1733bcee28ba` as stored: behind the data of a delegate item.
 const DELEGATE: [u8; 16] =
@@ -652,22 +652,22 @@ fn read_extension_times(block: &[u8], meanings: &[&'static str; 3], item: &mut S
 
 /// What shellbags and links say of an item, as values under fixed names. A part that is not there is left out.
 pub fn describe(item: &ShellItem) -> Value {
-    let mut map: Vec<(String, Value)> = Vec::new();
-    let mut put = |name: &str, value: Option<Value>| map.extend(value.map(|v| (name.to_owned(), v)));
+    let mut map: Vec<(SmolStr, Value)> = Vec::new();
+    let mut put = |name: &str, value: Option<Value>| map.extend(value.map(|v| (name.into(), v)));
     put("kind", Some(item.kind.name().into()));
-    put("name", item.name.clone().map(Value::Text));
-    put("folder_id", item.folder_id.clone().map(Value::Text));
+    put("name", item.name.clone().map(Value::from));
+    put("folder_id", item.folder_id.clone().map(Value::from));
     if let Some(file) = &item.file {
-        let fat = |time: Option<FatTime>| time.map(|t| Value::Text(t.to_string()));
+        let fat = |time: Option<FatTime>| time.map(|t| Value::from(t.to_string()));
         let other = Some(&file.primary_name).filter(|n| !n.is_empty() && Some(*n) != item.name.as_ref());
-        put("short_name", other.or(file.secondary_name.as_ref()).cloned().map(Value::Text));
-        put("localized_name", file.localized_name.clone().map(Value::Text));
+        put("short_name", other.or(file.secondary_name.as_ref()).cloned().map(Value::from));
+        put("localized_name", file.localized_name.clone().map(Value::from));
         put("size", (item.kind == ItemKind::File).then_some(Value::Number(file.size.into())));
         put("attributes", Some(Value::Number(file.attributes.into())));
         put("modified", fat(file.modified));
         put("created", fat(file.created));
         put("accessed", fat(file.accessed));
-        put("mft_reference", file.reference.map(|r| Value::Text(r.to_string())));
+        put("mft_reference", file.reference.map(|r| Value::from(r.to_string())));
     }
     for (meaning, time) in &item.times {
         put(&format!("{meaning}_utc"), Some(Value::Time(*time)));
@@ -685,7 +685,7 @@ pub fn describe(item: &ShellItem) -> Value {
         .collect();
     put("extensions", (!others.is_empty()).then(|| others.into()));
     if item.kind == ItemKind::Unknown {
-        put("class_type", Some(Value::Text(format!("{:02x}", item.class_type))));
+        put("class_type", Some(Value::from(format!("{:02x}", item.class_type))));
         put("size", Some(Value::Number(item.size.into())));
     }
     Value::Map(map)

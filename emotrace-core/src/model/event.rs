@@ -5,6 +5,7 @@ use std::ops::BitOr;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 use super::{Descriptor, Locator, Timestamp};
 
@@ -153,7 +154,7 @@ impl State {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Value {
     /// Text. Lone UTF-16 surrogates are kept as the private characters U+10F800 … U+10FFFF.
-    Text(String),
+    Text(SmolStr),
     /// A whole number that is never negative.
     Number(u64),
     /// A whole number that may be negative.
@@ -169,7 +170,7 @@ pub enum Value {
     /// Several values in order.
     List(Vec<Value>),
     /// Named values in order.
-    Map(Vec<(String, Value)>),
+    Map(Vec<(SmolStr, Value)>),
     /// Named by the evidence, but without a value.
     Null,
 }
@@ -180,6 +181,14 @@ impl Value {
         match self {
             Self::Text(text) => Some(text),
             _ => None,
+        }
+    }
+
+    /// The value as one line of text, as its `Display` writes it. Costs nothing where it is text already.
+    pub fn to_text(&self) -> SmolStr {
+        match self {
+            Self::Text(text) => text.clone(),
+            value => smol_str::format_smolstr!("{value}"),
         }
     }
 
@@ -235,14 +244,19 @@ impl fmt::Display for Value {
     }
 }
 
+impl From<SmolStr> for Value {
+    fn from(text: SmolStr) -> Self {
+        Self::Text(text)
+    }
+}
 impl From<String> for Value {
     fn from(text: String) -> Self {
-        Self::Text(text)
+        Self::Text(text.into())
     }
 }
 impl From<&str> for Value {
     fn from(text: &str) -> Self {
-        Self::Text(text.to_owned())
+        Self::Text(text.into())
     }
 }
 impl From<u64> for Value {
@@ -292,7 +306,7 @@ impl From<Vec<Value>> for Value {
 }
 impl From<Vec<String>> for Value {
     fn from(items: Vec<String>) -> Self {
-        Self::List(items.into_iter().map(Value::Text).collect())
+        Self::List(items.into_iter().map(Value::from).collect())
     }
 }
 

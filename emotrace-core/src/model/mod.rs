@@ -30,5 +30,7 @@ pub use issue::{Loss, ParseIssue};
 pub use locator::Locator;
 pub use shadow_copy::ShadowCopy;
 pub use sink::{Collect, Sink};
+/// Text in a [`Value`]: short text lies in place, longer text is shared by its clones.
+pub use smol_str::SmolStr;
 pub use timestamp::Timestamp;
 pub use verdict::{Bonus, Conclusion, CoverageLine, HostState, Point, StageScore, Verdict, Window};

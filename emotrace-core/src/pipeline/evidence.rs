@@ -315,7 +315,7 @@ impl Evidence {
             evidence.issue("image", None, Loss::None, error);
         }
         for issue in &layout.issues {
-            evidence.issue("volume", Some(issue.offset), Loss::None, &issue.error);
+            evidence.issue("volume", Some(issue.offset), issue.loss, &issue.error);
         }
         let mut first_serial = None;
         for found in &layout.volumes {

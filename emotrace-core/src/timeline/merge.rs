@@ -126,7 +126,7 @@ mod tests {
     fn event(time: Option<u64>, n: u64) -> Event {
         let mut values = Values::new();
         values.set("n", n);
-        values.set("more", Value::Map(vec![("x".to_owned(), Value::List(vec![Value::Null, (-1i64).into()]))]));
+        values.set("more", Value::Map(vec![("x".into(), Value::List(vec![Value::Null, (-1i64).into()]))]));
         Event {
             time: time.map(Timestamp::from_filetime),
             meaning: Meaning::CREATED | Meaning::MODIFIED,

@@ -55,7 +55,7 @@ pub(super) fn read(source: &dyn ReadAt) -> Option<Table> {
         return None;
     }
     let mut issues = Vec::new();
-    let mut note = |offset, error: &str| issues.push(LayoutIssue { offset, error: error.to_owned() });
+    let mut note = |offset, error: &str| issues.push(LayoutIssue::note(offset, error));
     if !mbr::is_protective(source) && (primary.is_some() || backup.is_some()) {
         note(0, "the first sector does not say that the disk has a GPT");
     }

@@ -53,7 +53,7 @@ pub(super) fn read(source: &dyn ReadAt) -> Option<Table> {
             return None;
         }
         let error = "the partition table has no signature, but its entries lead to volumes".to_owned();
-        issues.push(LayoutIssue { offset: 510, error });
+        issues.push(LayoutIssue::note(510, error));
     }
     let mut partitions = Vec::new();
     for entry in &entries {
@@ -145,7 +145,7 @@ fn logical(
     let mut table = extended.first;
     loop {
         let offset = table.saturating_mul(size);
-        let mut stop = |error: &str| issues.push(LayoutIssue { offset, error: error.to_owned() });
+        let mut stop = |error: &str| issues.push(LayoutIssue::note(offset, error));
         if seen.contains(&table) || seen.len() >= MOST_LOGICAL {
             return stop("the chain of logical partitions runs in a circle; the rest is not followed");
         }

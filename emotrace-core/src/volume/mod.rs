@@ -28,6 +28,7 @@ use serde::Serialize;
 pub use content::{NtfsBoot, VolumeContent};
 
 use crate::bytes::{ReadAt, read_up_to};
+use crate::model::Loss;
 
 /// Free space between partitions is listed from this size on.
 const LISTED_FREE: u64 = 1 << 20;
@@ -104,8 +105,17 @@ pub struct Extent {
 pub struct LayoutIssue {
     /// Where on the disk.
     pub offset: u64,
+    /// What is not read because of it.
+    pub loss: Loss,
     /// What is wrong.
     pub error: String,
+}
+
+impl LayoutIssue {
+    /// Something that loses nothing by itself.
+    fn note(offset: u64, error: impl Into<String>) -> Self {
+        Self { offset, loss: Loss::None, error: error.into() }
+    }
 }
 
 /// The layout of a disk.
@@ -158,8 +168,8 @@ pub fn read_layout(source: &dyn ReadAt) -> Layout {
             return divided(source, table);
         }
         if mbr::is_protective(source) {
-            let error = "the disk was divided by a GPT, but neither its table nor the backup is whole".to_owned();
-            issues.push(LayoutIssue { offset: 512, error });
+            let error = "the disk was divided by a GPT, but neither its table nor the backup is whole";
+            issues.push(LayoutIssue::note(512, error));
         }
     }
     bare(source, issues)
@@ -174,14 +184,12 @@ fn divided(source: &dyn ReadAt, table: Table) -> Layout {
         let label = format!("p{number}");
         let end = partition.start.saturating_add(partition.len);
         if end > source.len() {
-            issues.push(LayoutIssue {
-                offset: partition.start,
-                error: format!(
-                    "{label} ends at byte {end}, behind the end of the image ({} bytes): the image is cut or the table is \
-                     wrong",
-                    source.len()
-                ),
-            });
+            let error = format!(
+                "{label} ends at byte {end}, behind the end of the image ({} bytes): the image is cut or the table is \
+                 wrong",
+                source.len()
+            );
+            issues.push(LayoutIssue::note(partition.start, error));
         }
         let content = content::read(source, partition.start, partition.len);
         note_content(&label, partition.start, &content, &mut issues);
@@ -215,7 +223,7 @@ fn bare(source: &dyn ReadAt, mut issues: Vec<LayoutIssue>) -> Layout {
             0 => "no partition table and no file system was found".to_owned(),
             n => format!("no partition table was found; {n} volumes were found by their boot sectors"),
         };
-        issues.push(LayoutIssue { offset: 0, error });
+        issues.push(LayoutIssue::note(0, error));
         for (number, extent) in (1u32..).zip(found) {
             let label = format!("p{number}");
             let content = content::read(source, extent.start, extent.len);
@@ -238,14 +246,22 @@ fn untabled(label: String, extent: Extent, found_by: FoundBy, content: VolumeCon
 }
 
 fn note_content(label: &str, start: u64, content: &VolumeContent, issues: &mut Vec<LayoutIssue>) {
-    let error = match content {
+    let (loss, error) = match content {
+        VolumeContent::Ntfs { boot: NtfsBoot::First, .. } | VolumeContent::Empty => return,
         VolumeContent::Ntfs { boot: NtfsBoot::Backup { .. }, .. } => {
-            "its boot sector is damaged; the backup at its end is whole"
+            (Loss::None, "its boot sector is damaged; the backup at its end is whole".to_owned())
         }
-        VolumeContent::BitLocker => "it is encrypted with BitLocker and can't be read without its key",
-        _ => return,
+        VolumeContent::BitLocker => {
+            (Loss::Whole, "it is encrypted with BitLocker and can't be read without its key".to_owned())
+        }
+        // Windows can keep its files and its users' on these.
+        VolumeContent::Refs | VolumeContent::StorageSpaces => {
+            (Loss::Whole, format!("it holds {}, which can't be read here", content.name()))
+        }
+        VolumeContent::Unknown { .. } => (Loss::None, "what it holds is not known, and is not read".to_owned()),
+        other => (Loss::None, format!("it holds {}, which is not read", other.name())),
     };
-    issues.push(LayoutIssue { offset: start, error: format!("{label}: {error}") });
+    issues.push(LayoutIssue { offset: start, loss, error: format!("{label}: {error}") });
 }
 
 fn note_overlaps(volumes: &[Volume], issues: &mut Vec<LayoutIssue>) {
@@ -253,7 +269,7 @@ fn note_overlaps(volumes: &[Volume], issues: &mut Vec<LayoutIssue>) {
         if let [a, b] = pair
             && a.start.saturating_add(a.len) > b.start
         {
-            issues.push(LayoutIssue { offset: b.start, error: format!("{} and {} overlap", a.label, b.label) });
+            issues.push(LayoutIssue::note(b.start, format!("{} and {} overlap", a.label, b.label)));
         }
     }
 }

@@ -24,7 +24,7 @@ pub(super) fn find_ntfs(source: &dyn ReadAt, issues: &mut Vec<LayoutIssue>) -> V
     while let Some(next) = next_place(place).filter(|next| *next < source.len()) {
         looked = looked.saturating_add(1);
         if looked > MOST_PLACES {
-            issues.push(LayoutIssue { offset: next, error: "scanning for volumes ended here".to_owned() });
+            issues.push(LayoutIssue::note(next, "scanning for volumes ended here"));
             break;
         }
         place = next;

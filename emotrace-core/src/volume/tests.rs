@@ -129,7 +129,7 @@ fn an_mbr_with_a_chain_of_logical_partitions() {
         ]
     );
     assert_eq!(layout.volumes[3].type_name, Some("Linux"));
-    assert_eq!(layout.issues, []);
+    assert_eq!(layout.issues, [LayoutIssue::note(1 << 20, "p1: it holds FAT16, which is not read")]);
     assert_eq!(layout.unallocated.first(), Some(&Extent { start: mib(6), len: mib(2) }));
     assert_eq!(layout.unallocated.len(), 4);
 }
@@ -273,6 +273,27 @@ fn contents_are_named() {
     assert_eq!(content(65600, b"_BHRfS_M"), "Btrfs");
     assert_eq!(content(0, b"something"), "unknown");
     assert_eq!(content(0, b""), "empty");
+}
+
+/// What lies beside the NTFS volumes is named, and what may hold Windows' own files counts as lost.
+#[test]
+fn volumes_that_are_not_read_are_told() {
+    let mut disk = vec![0; 8 * MIB];
+    for (entry, start) in [2048, 6144, 10240].into_iter().enumerate() {
+        put_entry(&mut disk, 0, entry, 0x07, start, 2048);
+    }
+    put_ntfs(&mut disk, MIB, MIB, 5);
+    disk[3 * MIB + 3..3 * MIB + 11].copy_from_slice(b"-FVE-FS-");
+    disk[5 * MIB + 1080..5 * MIB + 1082].copy_from_slice(&[0x53, 0xef]);
+    let layout = read_layout(&disk);
+    let told: Vec<_> = layout.issues.iter().map(|i| (i.offset, i.loss, i.error.as_str())).collect();
+    assert_eq!(
+        told,
+        [
+            (3 << 20, Loss::Whole, "p2: it is encrypted with BitLocker and can't be read without its key"),
+            (5 << 20, Loss::None, "p3: it holds ext, which is not read"),
+        ]
+    );
 }
 
 #[test]

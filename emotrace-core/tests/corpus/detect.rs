@@ -79,13 +79,13 @@ fn value(json: &serde_json::Value) -> Value {
     match json {
         serde_json::Value::Null => Value::Null,
         serde_json::Value::Bool(b) => Value::Bool(*b),
-        serde_json::Value::Number(n) => n.as_u64().map_or_else(|| Value::Text(n.to_string()), Value::Number),
-        serde_json::Value::String(s) => Value::Text(s.clone()),
+        serde_json::Value::Number(n) => n.as_u64().map_or_else(|| Value::from(n.to_string()), Value::Number),
+        serde_json::Value::String(s) => Value::from(s.clone()),
         serde_json::Value::Array(items) => Value::List(items.iter().map(value).collect()),
         serde_json::Value::Object(o) => match o.get("#text") {
             Some(text) => value(text),
             None => {
-                Value::Map(o.iter().filter(|(k, _)| *k != "#attributes").map(|(k, v)| (k.clone(), value(v))).collect())
+                Value::Map(o.iter().filter(|(k, _)| *k != "#attributes").map(|(k, v)| (k.into(), value(v))).collect())
             }
         },
     }

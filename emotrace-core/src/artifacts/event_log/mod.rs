@@ -10,6 +10,7 @@
 mod texts;
 
 use std::borrow::Cow;
+use std::fmt::Write;
 use std::ops::Range;
 
 use super::{Artifact, ArtifactError, Completion, FileInput, Out, Reads, Record};
@@ -124,8 +125,9 @@ fn parse(
         }
     }
     let mut completion = Completion::Complete;
+    let mut line = String::new();
     file.records(chunks, &mut |record| match record {
-        Ok(record) => out.give(event(record, host)),
+        Ok(record) => out.give(event(record, host, &mut line)),
         // The bytes are there, and are read; and what stood in unused space was no part of the log any more.
         Err(error @ (FormatError::Checksum { .. } | FormatError::Other { what: evtx::UNUSED_SPACE, .. })) => {
             out.issue(Some(error.offset()), Loss::None, error)
@@ -139,12 +141,15 @@ fn parse(
     Ok(completion)
 }
 
-fn event(record: EvtxRecord, host: &Host) -> Record {
+/// `line` is room for the summary, used again for each record.
+fn event(record: EvtxRecord, host: &Host, line: &mut String) -> Record {
     let time = record.time_created.or(record.written);
     let user = record.user_sid.as_deref().map(|sid| host.account(sid));
     let record_id = record.record_id;
-    let mut values = Values::with_capacity(RECORD.fields.len());
-    values.push("summary", Some(summary(&record)));
+    // Few records have more fields, and the allocator is quicker with what stays below 1 KiB.
+    let mut values = Values::with_capacity(20);
+    summary(&record, line);
+    values.push("summary", Some(line.as_str()));
     values.push("event_id", record.event_id);
     values.push("qualifiers", record.qualifiers);
     values.push("provider", record.provider);
@@ -203,51 +208,55 @@ const fn level_name(level: u64) -> Option<&'static str> {
 /// Longest part of a summary that one value makes up, in characters. The whole value stands in `data`.
 const LONGEST_VALUE: usize = 400;
 
-fn summary(record: &EvtxRecord) -> String {
+/// Writes the event in one sentence, in place of what stands in `line`.
+fn summary(record: &EvtxRecord, line: &mut String) {
+    line.clear();
     let provider = record.provider.as_deref().unwrap_or_default();
     let template = record.event_id.and_then(|id| {
         let (_, texts) = texts::TEXTS.iter().find(|(name, _)| *name == provider)?;
         texts.iter().find(|(event_id, _)| *event_id == id).map(|(_, text)| *text)
     });
     // An older or newer version of an event may have other names; then its first values say more.
-    match template.map(|template| fill(template, record)) {
-        Some(filled) if filled.found || !filled.missing => filled.text,
-        _ => first_values(record),
+    match template.map(|template| fill(template, record, line)) {
+        Some(filled) if filled.found || !filled.missing => {}
+        _ => {
+            line.clear();
+            first_values(record, line);
+        }
     }
 }
 
 #[derive(Default)]
 struct Filled {
-    text: String,
     /// A value was there.
     found: bool,
     /// A value was not there.
     missing: bool,
 }
 
-fn fill(template: &str, record: &EvtxRecord) -> Filled {
-    let mut filled = Filled { text: String::with_capacity(160), ..Filled::default() };
+fn fill(template: &str, record: &EvtxRecord, line: &mut String) -> Filled {
+    let mut filled = Filled::default();
     let mut rest = template;
     while let Some(at) = rest.find(['{', '[']) {
         let (before, from) = rest.split_at(at);
-        filled.text.push_str(before);
+        line.push_str(before);
         let close = if from.starts_with('{') { '}' } else { ']' };
         let Some((inner, after)) = from.split_once(close) else { break };
         let inner = inner.get(1..).unwrap_or_default();
         rest = after;
         if close == ']' {
-            let part = fill(inner, record);
-            if !part.missing {
-                filled.text.push_str(&part.text);
+            let before = line.len();
+            if fill(inner, record, line).missing {
+                line.truncate(before);
             }
-        } else if push_named(&mut filled.text, inner, record) {
+        } else if push_named(line, inner, record) {
             filled.found = true;
         } else {
-            filled.text.push('?');
+            line.push('?');
             filled.missing = true;
         }
     }
-    filled.text.push_str(rest);
+    line.push_str(rest);
     filled
 }
 
@@ -280,6 +289,11 @@ fn push_named(text: &mut String, named: &str, record: &EvtxRecord) -> bool {
 fn push_line(line: &mut String, value: &Value) -> bool {
     let shown = match value {
         Value::Text(text) => Cow::Borrowed(text.as_str()),
+        Value::Number(n) => {
+            // Writing to a String can't fail.
+            let _ = write!(line, "{n}");
+            return true;
+        }
         Value::Null => return false,
         value => Cow::Owned(value.to_string()),
     };
@@ -307,13 +321,12 @@ fn push_line(line: &mut String, value: &Value) -> bool {
 }
 
 /// `Provider 123 (Channel): A=1; B=2`.
-fn first_values(record: &EvtxRecord) -> String {
+fn first_values(record: &EvtxRecord, text: &mut String) {
     const VALUES: usize = 4;
-    let mut text = String::with_capacity(256);
     text.push_str(record.provider.as_deref().unwrap_or("Record of an unknown provider"));
     if let Some(id) = record.event_id {
         text.push(' ');
-        text.push_str(&id.to_string());
+        let _ = write!(text, "{id}");
     }
     if let Some(channel) = &record.channel {
         text.push_str(" (");
@@ -333,7 +346,7 @@ fn first_values(record: &EvtxRecord) -> String {
             text.push_str(name);
             text.push('=');
         }
-        if push_line(&mut text, value) {
+        if push_line(text, value) {
             shown = shown.saturating_add(1);
         } else {
             text.truncate(before);
@@ -342,7 +355,6 @@ fn first_values(record: &EvtxRecord) -> String {
             break;
         }
     }
-    text
 }
 
 #[cfg(test)]
@@ -352,12 +364,18 @@ mod tests {
     use super::*;
     use crate::model::Collect;
 
+    fn sentence(record: &EvtxRecord) -> String {
+        let mut line = "what stood there before".to_owned();
+        summary(record, &mut line);
+        line
+    }
+
     fn record(provider: &str, event_id: u64, data: &[(&str, &str)]) -> EvtxRecord {
-        let data = data.iter().map(|(name, value)| ((*name).to_owned(), Value::from(*value))).collect();
+        let data = data.iter().map(|(name, value)| ((*name).into(), Value::from(*value))).collect();
         EvtxRecord {
             record_id: 7,
-            provider: Some(provider.to_owned()),
-            channel: Some("Security".to_owned()),
+            provider: Some(provider.into()),
+            channel: Some("Security".into()),
             event_id: Some(event_id),
             data: Some(Value::Map(data)),
             ..EvtxRecord::default()
@@ -378,19 +396,19 @@ mod tests {
                 ("TargetLogonId", "0x1f4"),
             ],
         );
-        assert_eq!(summary(&logon), r"Logon (network) of D\u (W), logon id 0x1f4");
+        assert_eq!(sentence(&logon), r"Logon (network) of D\u (W), logon id 0x1f4");
         logon.data = None;
-        assert_eq!(summary(&logon), "Microsoft-Windows-Security-Auditing 4624 (Security)");
+        assert_eq!(sentence(&logon), "Microsoft-Windows-Security-Auditing 4624 (Security)");
     }
 
     #[test]
     fn an_unknown_event_gets_its_first_values_on_one_line() {
         let mut other = record("P", 1, &[("A", "1\r\n\t2"), ("B", ""), ("C", "3"), ("D", "4"), ("E", "5"), ("F", "6")]);
-        assert_eq!(summary(&other), "P 1 (Security): A=1 2; C=3; D=4; E=5");
-        other.data = Some(Value::Map(vec![("Data".to_owned(), Value::from(vec!["x".to_owned(), "y".to_owned()]))]));
-        assert_eq!(summary(&other), "P 1 (Security): x; y");
+        assert_eq!(sentence(&other), "P 1 (Security): A=1 2; C=3; D=4; E=5");
+        other.data = Some(Value::Map(vec![("Data".into(), Value::from(vec!["x".to_owned(), "y".to_owned()]))]));
+        assert_eq!(sentence(&other), "P 1 (Security): x; y");
         let long = record("P", 1, &[("A", &"é".repeat(1000))]);
-        assert_eq!(summary(&long).chars().count(), "P 1 (Security): A=".len() + LONGEST_VALUE + 1);
+        assert_eq!(sentence(&long).chars().count(), "P 1 (Security): A=".len() + LONGEST_VALUE + 1);
     }
 
     /// Text of the evidence is never read as a template.
@@ -398,10 +416,10 @@ mod tests {
     fn values_are_not_templates() {
         let event = record("PowerShell", 800, &[("Data", "")]);
         let event = EvtxRecord {
-            data: Some(Value::Map(vec![("Data".to_owned(), Value::List(vec!["{1}[x]".into(), "secret".into()]))])),
+            data: Some(Value::Map(vec![("Data".into(), Value::List(vec!["{1}[x]".into(), "secret".into()]))])),
             ..event
         };
-        assert_eq!(summary(&event), "PowerShell pipeline: {1}[x]");
+        assert_eq!(sentence(&event), "PowerShell pipeline: {1}[x]");
     }
 
     /// A slip in the table would only show as `?` in a rare event.

@@ -9,7 +9,7 @@ use aho_corasick::{AhoCorasick, MatchKind};
 use super::{Hit, Plan};
 use crate::detect::mapping::Source;
 use crate::detect::sigma::{self, Anchor, Body, Expr, Pattern, Rule, Shape, TextPattern, fold, fold_into};
-use crate::model::{Event, Value};
+use crate::model::{Event, SmolStr, Value};
 
 /// True, false, or "this kind of event can't tell" (Kleene's logic).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -269,9 +269,9 @@ impl<'e> View<'e> {
     }
 
     /// The entries of an open map, and of maps in it: UserData wraps its values in one named element.
-    fn take_map(&mut self, entries: &'e [(String, Value)], plan: &Plan, folded: &mut String, deeper: bool) {
+    fn take_map(&mut self, entries: &'e [(SmolStr, Value)], plan: &Plan, folded: &mut String, deeper: bool) {
         for (name, value) in entries {
-            if let Some(field) = plan.open.get(name) {
+            if let Some(field) = plan.open.get(name.as_str()) {
                 self.take(*field, value, folded);
             } else if let (Value::Map(inner), true) = (value, deeper) {
                 self.take_map(inner, plan, folded, false);

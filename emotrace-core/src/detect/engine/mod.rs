@@ -381,7 +381,7 @@ mod tests {
         let mut values = Values::new();
         values.set("channel", channel);
         values.set("event_id", id);
-        values.set("data", Value::Map(data.iter().map(|(k, v)| ((*k).to_owned(), v.clone())).collect()));
+        values.set("data", Value::Map(data.iter().map(|(k, v)| ((*k).into(), v.clone())).collect()));
         event(&RECORD, seconds, values)
     }
 

@@ -431,9 +431,9 @@ fn value(node: &Node) -> Value {
         Kind::Null => Value::Null,
         Kind::Bool(b) => Value::Bool(*b),
         Kind::Int(n) => u64::try_from(*n).map_or(Value::Signed(*n), Value::Number),
-        Kind::Text(text) => Value::Text(text.clone()),
+        Kind::Text(text) => Value::from(text.as_str()),
         Kind::List(items) => Value::List(items.iter().map(value).collect()),
-        Kind::Map(entries) => Value::Map(entries.iter().map(|(k, n)| (k.text.clone(), value(n))).collect()),
+        Kind::Map(entries) => Value::Map(entries.iter().map(|(k, n)| (k.text.as_str().into(), value(n))).collect()),
     }
 }
 

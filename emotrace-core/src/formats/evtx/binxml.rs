@@ -6,12 +6,14 @@
 //! What is unusual is not read here ([`Stop::Unusual`]); the caller then has the record read by the crate.
 
 use std::collections::HashSet;
-use std::fmt::Write;
+use std::io::Write;
 use std::rc::Rc;
+
+use smol_str::format_smolstr;
 
 use super::EvtxRecord;
 use crate::bytes::{Cursor, text};
-use crate::model::{Timestamp, Value};
+use crate::model::{SmolStr, Timestamp, Value};
 
 /// Deepest nesting of elements and of BinXml values. Real records stay below 10.
 const MAX_DEPTH: u32 = 48;
@@ -34,10 +36,23 @@ pub(super) struct Reader<'c> {
     /// Elements by the offset of their template; `None` for one that can't be read.
     templates: Vec<(usize, Option<Rc<Vec<Element>>>)>,
     budget: usize,
+    scratch: Scratch,
+    /// Lists of values whose instance is read, to be used again.
+    spare: Vec<Vec<Slot<'c>>>,
     /// Elements without their names were met.
     damaged: bool,
     /// The record lies in unused space, where the template that it names may be damaged.
     recovered: bool,
+}
+
+/// What is used again from value to value.
+#[derive(Default)]
+struct Scratch {
+    /// One text at a time, before it goes to where it is kept.
+    text: Vec<u8>,
+    /// The last SID: most records of a log come from one account.
+    sid_bytes: Vec<u8>,
+    sid: SmolStr,
 }
 
 /// The values of one template instance.
@@ -54,6 +69,12 @@ struct Slot<'c> {
     offset: usize,
     bytes: &'c [u8],
 }
+
+/// Names that records do not bring along.
+const DATA: SmolStr = SmolStr::new_static("Data");
+const VALUES: SmolStr = SmolStr::new_static("values");
+const TEXT: SmolStr = SmolStr::new_static("#text");
+const NO_NAME: SmolStr = SmolStr::new_static("");
 
 const NULL: u8 = 0x00;
 const BINXML: u8 = 0x21;
@@ -80,7 +101,15 @@ impl<'c> Instance<'c> {
 impl<'c> Reader<'c> {
     /// For the records of that chunk.
     pub(super) fn new(chunk: &'c [u8]) -> Self {
-        Self { chunk, templates: Vec::new(), budget: CHUNK_BUDGET, damaged: false, recovered: false }
+        Self {
+            chunk,
+            templates: Vec::new(),
+            budget: CHUNK_BUDGET,
+            scratch: Scratch::default(),
+            spare: Vec::new(),
+            damaged: false,
+            recovered: false,
+        }
     }
 
     /// The chunk.
@@ -118,6 +147,7 @@ impl<'c> Reader<'c> {
             _ => return Err(Stop::Unusual),
         }
         out.damaged |= self.damaged;
+        self.spare.push(instance.values);
         Ok(())
     }
 
@@ -126,7 +156,9 @@ impl<'c> Reader<'c> {
         if roots.is_empty() {
             return self.loose_values(&instance, out);
         }
-        roots.iter().try_for_each(|element| self.event_part(element, &instance, out))
+        roots.iter().try_for_each(|element| self.event_part(element, &instance, out))?;
+        self.spare.push(instance.values);
+        Ok(())
     }
 
     /// Keeps the values of an instance whose template is gone: what they mean is not known any more.
@@ -139,7 +171,7 @@ impl<'c> Reader<'c> {
                 values.push(self.value(*value)?.value());
             }
         }
-        if values.is_empty() { Ok(()) } else { self.rest(out, "values", Content::Many(values)) }
+        if values.is_empty() { Ok(()) } else { self.rest(out, &VALUES, Content::Many(values)) }
     }
 
     /// Reads a BinXml stream: one template instance, or elements that stand there themselves.
@@ -156,8 +188,10 @@ impl<'c> Reader<'c> {
         if depth > MAX_DEPTH {
             return Err(Stop::Unusual);
         }
-        match instance_at(self.chunk, start, end) {
-            Some((id, definition, values)) => {
+        let mut values = self.spare.pop().unwrap_or_default();
+        values.clear();
+        match instance_at(self.chunk, start, end, &mut values) {
+            Some((id, definition)) => {
                 self.pay(values.len())?;
                 Ok((self.template(id, definition)?, Instance { values, depth }))
             }
@@ -214,9 +248,9 @@ impl<'c> Reader<'c> {
                 }
             }
             part if out.data.is_none() && (part == Part::EventData || element.was_event_data()) => {
-                for (name, pieces) in &element.attributes {
+                for Attribute { name, pieces, .. } in &element.attributes {
                     match (&**name, self.pieces(pieces, instance)?) {
-                        ("Name", Content::One(value)) => out.data_name = Some(value.to_string()),
+                        ("Name", Content::One(value)) => out.data_name = Some(value.to_text()),
                         ("xmlns", _) | (_, Content::Nothing) => {}
                         _ => return Err(Stop::Unusual),
                     }
@@ -249,18 +283,25 @@ impl<'c> Reader<'c> {
         if instance.leaves_out(element) {
             return Ok(());
         }
-        for (name, pieces) in &element.attributes {
-            let value = match self.text(pieces, instance)? {
+        for Attribute { name, field, pieces } in &element.attributes {
+            if let (Some(field), [piece]) = (*field, &**pieces)
+                && self.set(field, piece, instance, out)?
+            {
+                continue;
+            }
+            let value = match self.pieces(pieces, instance)? {
                 Content::Nothing => continue,
                 Content::One(value) => value,
                 Content::Many(_) => return Err(Stop::Unusual),
             };
-            if let Some(value) = out.set_system_attribute(element.part, name, value) {
-                self.rest(out, &format!("{}_{name}", element.name), Content::One(value))?;
+            if let Some(value) = out.set_field(*field, value) {
+                self.rest(out, &format_smolstr!("{}_{name}", element.name), Content::One(value))?;
             }
         }
-        if element.children.is_empty() {
-            return Ok(());
+        match (element.field, &*element.children) {
+            (_, []) => return Ok(()),
+            (Some(field), [Node::Piece(piece)]) if self.set(field, piece, instance, out)? => return Ok(()),
+            _ => {}
         }
         let content = if element.children.iter().all(|c| matches!(c, Node::Piece(_))) {
             self.pieces_of(element, instance)?
@@ -269,7 +310,7 @@ impl<'c> Reader<'c> {
         };
         match content {
             Content::Nothing => Ok(()),
-            Content::One(value) => match out.set_system(element.part, value) {
+            Content::One(value) => match out.set_field(element.field, value) {
                 Some(value) => self.rest(out, &element.name, Content::One(value)),
                 None => Ok(()),
             },
@@ -277,7 +318,54 @@ impl<'c> Reader<'c> {
         }
     }
 
-    fn rest(&mut self, out: &mut EvtxRecord, name: &str, content: Content) -> Result<(), Stop> {
+    /// Sets a field from a piece of a usual type, as nearly all are, without a detour over a [`Value`]. False if the
+    /// piece is none of these.
+    fn set(
+        &mut self,
+        field: Field,
+        piece: &Piece,
+        instance: &Instance<'c>,
+        out: &mut EvtxRecord,
+    ) -> Result<bool, Stop> {
+        let slot = match piece {
+            Piece::Text(text) => {
+                self.pay(text.len())?;
+                if let Place::Text(place) = out.place(field) {
+                    *place = Some(text.clone());
+                    return Ok(true);
+                }
+                return Ok(false);
+            }
+            Piece::Value { index, optional } => match instance.get(*index) {
+                Some(slot) if slot.kind != NULL && !(*optional && slot.bytes.is_empty()) => slot,
+                _ => return Ok(true),
+            },
+        };
+        self.pay(slot.bytes.len())?;
+        match (out.place(field), slot.kind, slot.bytes) {
+            (Place::Number(place), 0x04, [n]) => *place = Some(u64::from(*n)),
+            (Place::Number(place), 0x06, [a, b]) => *place = Some(u64::from(u16::from_le_bytes([*a, *b]))),
+            (Place::Number(place), 0x08, [a, b, c, d]) => {
+                *place = Some(u64::from(u32::from_le_bytes([*a, *b, *c, *d])));
+            }
+            (Place::Number(place), 0x0a, [a, b, c, d, e, f, g, h]) => {
+                *place = Some(u64::from_le_bytes([*a, *b, *c, *d, *e, *f, *g, *h]));
+            }
+            (Place::Time(place), 0x11, [a, b, c, d, e, f, g, h]) => {
+                *place = Some(Timestamp::from_filetime(u64::from_le_bytes([*a, *b, *c, *d, *e, *f, *g, *h])));
+            }
+            (Place::Text(place), 0x01 | 0x0f | 0x13 | 0x14 | 0x15, bytes) => {
+                match scalar(slot.kind, bytes, &mut self.scratch) {
+                    Some(Value::Text(text)) => *place = Some(text),
+                    _ => return Ok(false),
+                }
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    fn rest(&mut self, out: &mut EvtxRecord, name: &SmolStr, content: Content) -> Result<(), Stop> {
         let Value::Map(entries) = out.rest.get_or_insert_with(|| Value::Map(Vec::new())) else { return Ok(()) };
         self.push(entries, name, content, false)
     }
@@ -288,7 +376,7 @@ impl<'c> Reader<'c> {
             Node::Element(_) => false,
             Node::Piece(piece) => instance.fragment(piece).is_none(),
         });
-        let attributes = element.attributes.iter().any(|(name, _)| !is_namespace(name));
+        let attributes = element.attributes.iter().any(|attribute| !is_namespace(&attribute.name));
         if plain && !attributes {
             return self.pieces_of(element, instance);
         }
@@ -301,14 +389,14 @@ impl<'c> Reader<'c> {
         element: &Element,
         instance: &Instance<'c>,
         depth: u32,
-    ) -> Result<Vec<(String, Value)>, Stop> {
+    ) -> Result<Vec<(SmolStr, Value)>, Stop> {
         if depth > MAX_DEPTH {
             return Err(Stop::Unusual);
         }
         let mut entries = Vec::with_capacity(element.children.len());
         // The name of an EventData and of a Data element stands elsewhere.
         let named = matches!(element.part, Part::EventData | Part::Data);
-        for (name, pieces) in &element.attributes {
+        for Attribute { name, pieces, .. } in &element.attributes {
             if is_namespace(name) || named && name == "Name" {
                 continue;
             }
@@ -331,7 +419,7 @@ impl<'c> Reader<'c> {
                             let values = inner.values.iter().filter(|value| value.kind != BINXML);
                             let values: Result<Vec<_>, _> =
                                 values.map(|v| self.value(*v).map(Content::value)).collect();
-                            self.push(&mut entries, "values", Content::Many(values?), false)?;
+                            self.push(&mut entries, &VALUES, Content::Many(values?), false)?;
                         }
                         for root in &**roots {
                             self.damaged |= root.damaged;
@@ -344,14 +432,14 @@ impl<'c> Reader<'c> {
         }
         match self.pieces(text, instance)? {
             Content::Nothing => {}
-            content => self.push(&mut entries, "#text", content, false)?,
+            content => self.push(&mut entries, &TEXT, content, false)?,
         }
         Ok(entries)
     }
 
     fn child(
         &mut self,
-        entries: &mut Vec<(String, Value)>,
+        entries: &mut Vec<(SmolStr, Value)>,
         child: &Element,
         instance: &Instance<'c>,
         depth: u32,
@@ -365,7 +453,7 @@ impl<'c> Reader<'c> {
             return self.push(entries, &child.name, content, distinct);
         }
         // <Data Name="X">: what is in it, under its name. Other attributes are rare.
-        let only_name = child.attributes.iter().all(|(name, _)| name == "Name");
+        let only_name = child.attributes.iter().all(|attribute| attribute.name == "Name");
         let content = if only_name && child.children.iter().all(|c| matches!(c, Node::Piece(_))) {
             self.pieces_of(child, instance)?
         } else {
@@ -373,17 +461,17 @@ impl<'c> Reader<'c> {
             Content::One(Value::Map(entries))
         };
         let computed;
-        let name = match (&child.key, child.attributes.iter().find(|(name, _)| name == "Name")) {
+        let name = match (&child.key, child.attributes.iter().find(|attribute| attribute.name == "Name")) {
             (Some(key), _) => key,
-            (None, Some((_, pieces))) => match self.pieces(pieces, instance)? {
+            (None, Some(Attribute { pieces, .. })) => match self.pieces(pieces, instance)? {
                 Content::One(value) => {
-                    computed = value.to_string();
+                    computed = value.to_text();
                     &computed
                 }
-                Content::Nothing => "",
+                Content::Nothing => &NO_NAME,
                 Content::Many(_) => return Err(Stop::Unusual),
             },
-            (None, None) => "",
+            (None, None) => &NO_NAME,
         };
         if name.is_empty() {
             return self.push_unnamed(entries, content);
@@ -410,7 +498,7 @@ impl<'c> Reader<'c> {
     }
 
     /// Data without a name stand together in their order.
-    fn push_unnamed(&mut self, entries: &mut Vec<(String, Value)>, content: Content) -> Result<(), Stop> {
+    fn push_unnamed(&mut self, entries: &mut Vec<(SmolStr, Value)>, content: Content) -> Result<(), Stop> {
         self.pay(entries.len())?;
         let more = match content {
             Content::Many(items) => items,
@@ -418,31 +506,22 @@ impl<'c> Reader<'c> {
         };
         match entries.iter_mut().find(|(name, value)| name == "Data" && matches!(value, Value::List(_))) {
             Some((_, Value::List(items))) => items.extend(more),
-            _ => entries.push(("Data".to_owned(), Value::List(more))),
+            _ => entries.push((DATA, Value::List(more))),
         }
         Ok(())
     }
 
     fn push(
         &mut self,
-        entries: &mut Vec<(String, Value)>,
-        name: &str,
+        entries: &mut Vec<(SmolStr, Value)>,
+        name: &SmolStr,
         content: Content,
         distinct: bool,
     ) -> Result<(), Stop> {
         self.pay(if distinct { name.len() } else { name.len().saturating_add(entries.len()) })?;
-        let name = if distinct { name.to_owned() } else { self.free_name(entries, name)? };
+        let name = if distinct { name.clone() } else { self.free_name(entries, name)? };
         entries.push((name, content.value()));
         Ok(())
-    }
-
-    /// The value of an attribute.
-    fn text(&mut self, pieces: &[Piece], instance: &Instance<'c>) -> Result<Content, Stop> {
-        match pieces {
-            // Nearly all attributes are one value.
-            [piece] => self.piece(piece, instance),
-            pieces => self.pieces(pieces, instance),
-        }
     }
 
     fn pieces_of(&mut self, element: &Element, instance: &Instance<'c>) -> Result<Content, Stop> {
@@ -474,7 +553,7 @@ impl<'c> Reader<'c> {
                     let mut joined = first.to_string();
                     joined.push_str(&second.to_string());
                     self.pay(joined.len())?;
-                    Content::One(Value::Text(joined))
+                    Content::One(Value::from(joined))
                 }
                 _ => return Err(Stop::Unusual),
             };
@@ -496,18 +575,18 @@ impl<'c> Reader<'c> {
     }
 
     /// The name itself, or the first of `name_1`, `name_2` … that is not taken.
-    fn free_name(&mut self, entries: &[(String, Value)], name: &str) -> Result<String, Stop> {
+    fn free_name(&mut self, entries: &[(SmolStr, Value)], name: &SmolStr) -> Result<SmolStr, Stop> {
         if entries.iter().all(|(n, _)| n != name) {
-            return Ok(name.to_owned());
+            return Ok(name.clone());
         }
         let numbered = |other: &str| {
-            let number = other.strip_prefix(name).and_then(|rest| rest.strip_prefix('_'));
-            other == name || number.is_some_and(|n| n.bytes().all(|b| b.is_ascii_digit()))
+            let number = other.strip_prefix(name.as_str()).and_then(|rest| rest.strip_prefix('_'));
+            other == name.as_str() || number.is_some_and(|n| n.bytes().all(|b| b.is_ascii_digit()))
         };
         let mut number = entries.iter().filter(|(n, _)| numbered(n)).count();
         loop {
             self.pay(entries.len())?;
-            let next = format!("{name}_{number}");
+            let next = format_smolstr!("{name}_{number}");
             if entries.iter().all(|(n, _)| *n != next) {
                 return Ok(next);
             }
@@ -522,9 +601,9 @@ impl<'c> Reader<'c> {
             return Ok(Content::Nothing);
         }
         if slot.kind & ARRAY == 0 {
-            return scalar(slot.kind, slot.bytes).map(Content::One).ok_or(Stop::Unusual);
+            return scalar(slot.kind, slot.bytes, &mut self.scratch).map(Content::One).ok_or(Stop::Unusual);
         }
-        let mut items = array(slot.kind & !ARRAY, slot.bytes).ok_or(Stop::Unusual)?;
+        let mut items = array(slot.kind & !ARRAY, slot.bytes, &mut self.scratch).ok_or(Stop::Unusual)?;
         self.pay(items.len().saturating_mul(32))?;
         Ok(match items.pop() {
             None => Content::Nothing,
@@ -541,7 +620,7 @@ impl<'c> Reader<'c> {
 const ARRAY: u8 = 0x80;
 
 /// A single value. `None` if its length does not fit its type, or for a type that is not read here.
-fn scalar(kind: u8, bytes: &[u8]) -> Option<Value> {
+fn scalar(kind: u8, bytes: &[u8], scratch: &mut Scratch) -> Option<Value> {
     fn exact<const N: usize>(bytes: &[u8]) -> Option<[u8; N]> {
         bytes.try_into().ok()
     }
@@ -553,11 +632,15 @@ fn scalar(kind: u8, bytes: &[u8]) -> Option<Value> {
             }
             // Text ends at the first NUL.
             let nuls = units.iter().fold(false, |any, unit| any | (*unit == [0, 0]));
-            Value::Text(if nuls { text::from_utf16le_until_nul(bytes) } else { text::from_utf16le(bytes) })
+            if nuls {
+                text::from_utf16le_until_nul(bytes).into()
+            } else {
+                Value::Text(from_utf16le(bytes, &mut scratch.text))
+            }
         }
         0x02 => {
             let without_nul: Vec<u8> = bytes.iter().copied().filter(|b| *b != 0).collect();
-            Value::Text(text::from_ansi_until_nul(&without_nul))
+            text::from_ansi_until_nul(&without_nul).into()
         }
         0x03 => signed(i8::from_le_bytes(exact(bytes)?).into()),
         0x04 => Value::Number(u8::from_le_bytes(exact(bytes)?).into()),
@@ -579,24 +662,46 @@ fn scalar(kind: u8, bytes: &[u8]) -> Option<Value> {
         0x0e => Value::Bytes(bytes.to_vec()),
         0x0f => {
             let guid: [u8; 16] = exact(bytes)?;
-            let mut braced = String::with_capacity(38);
-            braced.push('{');
-            braced.push_str(&text::guid(&guid));
-            braced.push('}');
-            Value::Text(braced)
+            scratch.text.clear();
+            scratch.text.push(b'{');
+            scratch.text.extend(text::guid_digits(&guid));
+            scratch.text.push(b'}');
+            Value::Text(ascii(&scratch.text))
         }
         // A size is as wide as the machine's addresses.
         0x10 | 0x14 if bytes.len() == 4 => hex(u32::from_le_bytes(exact(bytes)?).into()),
         0x10 | 0x15 => hex(u64::from_le_bytes(exact(bytes)?)),
         0x11 => Value::Time(Timestamp::from_filetime(u64::from_le_bytes(exact(bytes)?))),
         0x12 => systemtime(exact(bytes)?),
-        0x13 => Value::Text(sid(bytes)?),
+        0x13 => {
+            if scratch.sid.is_empty() || scratch.sid_bytes != bytes {
+                scratch.sid = sid(bytes, &mut scratch.text)?;
+                scratch.sid_bytes = bytes.to_vec();
+            }
+            Value::Text(scratch.sid.clone())
+        }
         _ => return None,
     })
 }
 
+/// Text from little-endian UTF-16 bytes; an odd last byte is left out. As a rule it is ASCII, which is gathered in
+/// `scratch` so that memory is asked for once, and only if the text is long.
+fn from_utf16le(bytes: &[u8], scratch: &mut Vec<u8>) -> SmolStr {
+    let units = bytes.as_chunks::<2>().0;
+    if units.iter().fold(0, |all, unit| all | u16::from_le_bytes(*unit)) >= 0x80 {
+        return text::from_utf16le(bytes).into();
+    }
+    scratch.clear();
+    scratch.extend(units.iter().map(|[low, _]| *low));
+    ascii(scratch)
+}
+
+fn ascii(text: &[u8]) -> SmolStr {
+    SmolStr::new(str::from_utf8(text).unwrap_or_default())
+}
+
 /// The items of an array: values of one type and length one after the other, or texts that each end with NUL.
-fn array(kind: u8, bytes: &[u8]) -> Option<Vec<Value>> {
+fn array(kind: u8, bytes: &[u8], scratch: &mut Scratch) -> Option<Vec<Value>> {
     let width = match kind {
         0x01 => {
             let (units, rest) = bytes.as_chunks::<2>();
@@ -607,7 +712,7 @@ fn array(kind: u8, bytes: &[u8]) -> Option<Vec<Value>> {
                 (_, []) => Some(
                     whole
                         .split(|unit| *unit == [0, 0])
-                        .map(|units| Value::Text(text::from_utf16le(units.as_flattened())))
+                        .map(|units| Value::Text(from_utf16le(units.as_flattened(), &mut scratch.text)))
                         .collect(),
                 ),
                 _ => None,
@@ -621,19 +726,24 @@ fn array(kind: u8, bytes: &[u8]) -> Option<Vec<Value>> {
         _ => return None,
     };
     let items = bytes.chunks_exact(width);
-    if items.remainder().is_empty() { items.map(|item| scalar(kind, item)).collect() } else { None }
+    if items.remainder().is_empty() { items.map(|item| scalar(kind, item, scratch)).collect() } else { None }
 }
 
 /// As Event Viewer shows it: `0x1f4`.
 fn hex(n: u64) -> Value {
     let digits = (u64::BITS.saturating_sub(n.leading_zeros())).div_ceil(4).max(1);
-    let mut text = String::with_capacity(18);
-    text.push_str("0x");
-    for place in (0..digits).rev() {
-        let digit = u32::try_from(n.checked_shr(place.saturating_mul(4)).unwrap_or_default() & 0xf).unwrap_or_default();
-        text.push(char::from_digit(digit, 16).unwrap_or_default());
+    let mut text = [b'0'; 18];
+    let shown = text.iter_mut().rev().zip(0..digits);
+    for (place, digit) in shown {
+        let digit = u8::try_from(n.checked_shr(digit.saturating_mul(4)).unwrap_or_default() & 0xf).unwrap_or_default();
+        *place = if digit < 10 { b'0' | digit } else { digit.saturating_add(b'a' - 10) };
     }
-    Value::Text(text)
+    let start = 16usize.saturating_sub(digits as usize);
+    let text = text.get_mut(start..).unwrap_or_default();
+    if let Some(prefix) = text.first_chunk_mut() {
+        *prefix = *b"0x";
+    }
+    Value::Text(ascii(text))
 }
 
 fn signed(n: i64) -> Value {
@@ -652,27 +762,27 @@ fn systemtime(bytes: [u8; 16]) -> Value {
 
 /// A SID as text: revision u8, number of sub-authorities u8, authority (48 bits, big-endian), sub-authorities u32.
 /// Source: Microsoft, MS-DTYP 2.4.2.
-fn sid(bytes: &[u8]) -> Option<String> {
+fn sid(bytes: &[u8], scratch: &mut Vec<u8>) -> Option<SmolStr> {
     let (&[revision, count, a, b, c, d, e, f], rest) = bytes.split_first_chunk::<8>()?;
     let (subs, tail) = rest.as_chunks::<4>();
     if usize::from(count) != subs.len() || !tail.is_empty() {
         return None;
     }
     let authority = u64::from_be_bytes([0, 0, a, b, c, d, e, f]);
-    let mut sid = String::with_capacity(48);
-    sid.push_str("S-");
-    // Writing to a String can't fail.
-    let _ = write!(sid, "{revision}-");
-    let _ = if authority < 1 << 32 { write!(sid, "{authority}") } else { write!(sid, "{authority:#x}") };
+    scratch.clear();
+    // Writing to memory can't fail.
+    let _ = write!(scratch, "S-{revision}-");
+    let _ = if authority < 1 << 32 { write!(scratch, "{authority}") } else { write!(scratch, "{authority:#x}") };
     for sub in subs {
-        let _ = write!(sid, "-{}", u32::from_le_bytes(*sub));
+        let _ = write!(scratch, "-{}", u32::from_le_bytes(*sub));
     }
-    Some(sid)
+    Some(ascii(scratch))
 }
 
-/// Id and offset of the template, and the values, of the instance that a stream consists of.
-fn instance_at(chunk: &[u8], start: usize, end: usize) -> Option<([u8; 4], usize, Vec<Slot<'_>>)> {
-    let mut at = Cursor::new(chunk.get(..end)?, "a record", 0);
+/// Id and offset of the template of the instance that a stream consists of; its values go into `values`.
+fn instance_at<'c>(chunk: &'c [u8], start: usize, end: usize, values: &mut Vec<Slot<'c>>) -> Option<([u8; 4], usize)> {
+    let record = chunk.get(..end)?;
+    let mut at = Cursor::new(record, "a record", 0);
     at.seek(start);
     let mut token = at.u8().ok()?;
     if token == 0x0f {
@@ -692,13 +802,15 @@ fn instance_at(chunk: &[u8], start: usize, end: usize) -> Option<([u8; 4], usize
     }
     let count = at.u32().ok()? as usize;
     let (descriptors, _) = at.take(count.checked_mul(4)?).ok()?.as_chunks::<4>();
-    let mut values = Vec::with_capacity(descriptors.len());
+    values.reserve(descriptors.len());
+    let mut offset = at.position();
     for [low, high, kind, _] in descriptors {
-        let offset = at.position();
-        let bytes = at.take(u16::from_le_bytes([*low, *high]).into()).ok()?;
-        values.push(Slot { kind: *kind, offset, bytes });
+        let next = offset.checked_add(u16::from_le_bytes([*low, *high]).into())?;
+        values.push(Slot { kind: *kind, offset, bytes: record.get(offset..next)? });
+        offset = next;
     }
-    (at.remaining() == 0 || at.u8().ok()? == 0x00).then_some((id, definition, values))
+    at.seek(offset);
+    (at.remaining() == 0 || at.u8().ok()? == 0x00).then_some((id, definition))
 }
 
 /// The content of an element or attribute.
@@ -721,54 +833,120 @@ impl Content {
 }
 
 impl EvtxRecord {
-    /// Sets the field that an element of `System` stands for; gives the value back if there is none.
-    pub(super) fn set_system(&mut self, part: Part, value: Value) -> Option<Value> {
-        let numbers = match part {
-            Part::EventId => &mut self.event_id,
-            Part::Version => &mut self.version,
-            Part::Level => &mut self.level,
-            Part::Task => &mut self.task,
-            Part::Opcode => &mut self.opcode,
-            Part::EventRecordId => &mut self.event_record_id,
-            Part::Keywords => return set_text(&mut self.keywords, value),
-            Part::Channel => return set_text(&mut self.channel, value),
-            Part::Computer => return set_text(&mut self.computer, value),
-            _ => return Some(value),
-        };
-        set_number(numbers, value)
-    }
-
-    /// The same for an attribute of an element of `System`.
-    pub(super) fn set_system_attribute(&mut self, part: Part, name: &str, value: Value) -> Option<Value> {
-        match (part, name) {
-            (Part::Provider, "Name") => set_text(&mut self.provider, value),
-            (Part::Provider, "Guid") => set_text(&mut self.provider_guid, value),
-            (Part::Provider, "EventSourceName") => set_text(&mut self.event_source_name, value),
-            (Part::EventId, "Qualifiers") => set_number(&mut self.qualifiers, value),
-            (Part::Correlation, "ActivityID") => set_text(&mut self.activity_id, value),
-            (Part::Correlation, "RelatedActivityID") => set_text(&mut self.related_activity_id, value),
-            (Part::Execution, "ProcessID") => set_number(&mut self.process_id, value),
-            (Part::Execution, "ThreadID") => set_number(&mut self.thread_id, value),
-            (Part::Security, "UserID") => set_text(&mut self.user_sid, value),
-            (Part::TimeCreated, "SystemTime") => {
-                self.time_created = match &value {
+    /// Sets a field; gives the value back if it does not fit, or there is no field for it.
+    pub(super) fn set_field(&mut self, field: Option<Field>, value: Value) -> Option<Value> {
+        let Some(field) = field else { return Some(value) };
+        match self.place(field) {
+            Place::Text(place) => set_text(place, value),
+            Place::Number(place) => set_number(place, value),
+            Place::Time(place) => {
+                *place = match &value {
                     Value::Time(time) => Some(*time),
                     Value::Text(text) => Timestamp::parse(text),
                     _ => None,
                 };
-                Some(value).filter(|_| self.time_created.is_none())
+                Some(value).filter(|_| place.is_none())
             }
-            _ => Some(value),
+        }
+    }
+
+    const fn place(&mut self, field: Field) -> Place<'_> {
+        match field {
+            Field::Provider => Place::Text(&mut self.provider),
+            Field::ProviderGuid => Place::Text(&mut self.provider_guid),
+            Field::EventSourceName => Place::Text(&mut self.event_source_name),
+            Field::EventId => Place::Number(&mut self.event_id),
+            Field::Qualifiers => Place::Number(&mut self.qualifiers),
+            Field::Version => Place::Number(&mut self.version),
+            Field::Level => Place::Number(&mut self.level),
+            Field::Task => Place::Number(&mut self.task),
+            Field::Opcode => Place::Number(&mut self.opcode),
+            Field::Keywords => Place::Text(&mut self.keywords),
+            Field::TimeCreated => Place::Time(&mut self.time_created),
+            Field::EventRecordId => Place::Number(&mut self.event_record_id),
+            Field::ActivityId => Place::Text(&mut self.activity_id),
+            Field::RelatedActivityId => Place::Text(&mut self.related_activity_id),
+            Field::ProcessId => Place::Number(&mut self.process_id),
+            Field::ThreadId => Place::Number(&mut self.thread_id),
+            Field::Channel => Place::Text(&mut self.channel),
+            Field::Computer => Place::Text(&mut self.computer),
+            Field::UserSid => Place::Text(&mut self.user_sid),
         }
     }
 }
 
-fn set_text(field: &mut Option<String>, value: Value) -> Option<Value> {
+/// Where the value of a field goes.
+enum Place<'r> {
+    Text(&'r mut Option<SmolStr>),
+    Number(&'r mut Option<u64>),
+    Time(&'r mut Option<Timestamp>),
+}
+
+/// The fields of a record that `System` fills.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Field {
+    Provider,
+    ProviderGuid,
+    EventSourceName,
+    EventId,
+    Qualifiers,
+    Version,
+    Level,
+    Task,
+    Opcode,
+    Keywords,
+    TimeCreated,
+    EventRecordId,
+    ActivityId,
+    RelatedActivityId,
+    ProcessId,
+    ThreadId,
+    Channel,
+    Computer,
+    UserSid,
+}
+
+impl Field {
+    /// The field that the content of an element of `System` stands for.
+    pub(super) const fn of_content(part: Part) -> Option<Self> {
+        Some(match part {
+            Part::EventId => Self::EventId,
+            Part::Version => Self::Version,
+            Part::Level => Self::Level,
+            Part::Task => Self::Task,
+            Part::Opcode => Self::Opcode,
+            Part::EventRecordId => Self::EventRecordId,
+            Part::Keywords => Self::Keywords,
+            Part::Channel => Self::Channel,
+            Part::Computer => Self::Computer,
+            _ => return None,
+        })
+    }
+
+    /// The same for an attribute of an element of `System`.
+    pub(super) fn of_attribute(part: Part, name: &str) -> Option<Self> {
+        Some(match (part, name) {
+            (Part::Provider, "Name") => Self::Provider,
+            (Part::Provider, "Guid") => Self::ProviderGuid,
+            (Part::Provider, "EventSourceName") => Self::EventSourceName,
+            (Part::EventId, "Qualifiers") => Self::Qualifiers,
+            (Part::Correlation, "ActivityID") => Self::ActivityId,
+            (Part::Correlation, "RelatedActivityID") => Self::RelatedActivityId,
+            (Part::Execution, "ProcessID") => Self::ProcessId,
+            (Part::Execution, "ThreadID") => Self::ThreadId,
+            (Part::Security, "UserID") => Self::UserSid,
+            (Part::TimeCreated, "SystemTime") => Self::TimeCreated,
+            _ => return None,
+        })
+    }
+}
+
+fn set_text(field: &mut Option<SmolStr>, value: Value) -> Option<Value> {
     *field = match value {
         Value::Text(text) => Some(text),
         Value::Map(_) | Value::List(_) => return Some(value),
         Value::Null => None,
-        value => Some(value.to_string()),
+        value => Some(value.to_text()),
     };
     None
 }
@@ -806,18 +984,28 @@ pub(super) fn is_namespace(attribute: &str) -> bool {
 /// hash u16, length u16, UTF-16, NUL.
 #[derive(Debug, Default)]
 struct Element {
-    name: String,
+    name: SmolStr,
     part: Part,
+    /// What its content stands for, if it is part of `System`.
+    field: Option<Field>,
     /// The element is left out if this value is null.
     dependency: Option<u16>,
-    attributes: Vec<(String, Vec<Piece>)>,
+    attributes: Vec<Attribute>,
     children: Vec<Node>,
     /// The attribute `Name`, if it is plain text.
-    key: Option<String>,
+    key: Option<SmolStr>,
     /// All children have names that differ and are known beforehand.
     distinct: bool,
     /// A name in it was overwritten.
     damaged: bool,
+}
+
+#[derive(Debug)]
+struct Attribute {
+    name: SmolStr,
+    /// What it stands for, if its element is part of `System`.
+    field: Option<Field>,
+    pieces: Vec<Piece>,
 }
 
 #[derive(Debug)]
@@ -829,7 +1017,7 @@ enum Node {
 /// Part of a text.
 #[derive(Debug)]
 enum Piece {
-    Text(String),
+    Text(SmolStr),
     Value { index: u16, optional: bool },
 }
 
@@ -923,13 +1111,16 @@ fn read_elements(chunk: &[u8], start: usize, end: usize, in_template: bool) -> O
                 if token == 0x41 {
                     at.skip(4).ok()?;
                 }
-                open.push(Element { part: Part::of(&name), name, dependency, ..Element::default() });
+                let part = Part::of(&name);
+                open.push(Element { name, part, field: Field::of_content(part), dependency, ..Element::default() });
                 in_tag = true;
                 continue;
             }
             0x06 | 0x46 => {
                 let name = read_name(&mut at, chunk)?;
-                open.last_mut().filter(|_| in_tag)?.attributes.push((name, Vec::new()));
+                let element = open.last_mut().filter(|_| in_tag)?;
+                let field = Field::of_attribute(element.part, &name);
+                element.attributes.push(Attribute { name, field, pieces: Vec::new() });
                 continue;
             }
             0x02 if in_tag => {
@@ -953,14 +1144,14 @@ fn read_elements(chunk: &[u8], start: usize, end: usize, in_template: bool) -> O
                     return None;
                 }
                 let units = at.u16().ok()?;
-                Piece::Text(at.utf16(units.into()).ok()?)
+                Piece::Text(at.utf16(units.into()).ok()?.into())
             }
             0x07 | 0x47 => {
                 let units = at.u16().ok()?;
-                Piece::Text(at.utf16(units.into()).ok()?)
+                Piece::Text(at.utf16(units.into()).ok()?.into())
             }
-            0x08 | 0x48 => Piece::Text(text::from_utf16([at.u16().ok()?])),
-            0x09 | 0x49 => Piece::Text(entity(&read_name(&mut at, chunk)?)?.to_owned()),
+            0x08 | 0x48 => Piece::Text(text::from_utf16([at.u16().ok()?]).into()),
+            0x09 | 0x49 => Piece::Text(entity(&read_name(&mut at, chunk)?)?.into()),
             0x0d | 0x0e if in_template => {
                 let index = at.u16().ok()?;
                 at.skip(1).ok()?;
@@ -970,7 +1161,7 @@ fn read_elements(chunk: &[u8], start: usize, end: usize, in_template: bool) -> O
         };
         let element = open.last_mut()?;
         if in_tag {
-            element.attributes.last_mut()?.1.push(piece);
+            element.attributes.last_mut()?.pieces.push(piece);
         } else {
             element.children.push(Node::Piece(piece));
         }
@@ -980,7 +1171,7 @@ fn read_elements(chunk: &[u8], start: usize, end: usize, in_template: bool) -> O
 
 /// Reads the reference to a name and goes behind it. In the unused space of a chunk, names are often overwritten: one
 /// that does not fit its hash is empty.
-fn read_name(at: &mut Cursor<'_>, chunk: &[u8]) -> Option<String> {
+fn read_name(at: &mut Cursor<'_>, chunk: &[u8]) -> Option<SmolStr> {
     let offset = at.u32().ok()? as usize;
     let mut name = Cursor::new(chunk, "a name", 0);
     name.seek(offset.checked_add(4)?);
@@ -995,7 +1186,7 @@ fn read_name(at: &mut Cursor<'_>, chunk: &[u8]) -> Option<String> {
         .0
         .iter()
         .fold(0u32, |hash, unit| hash.wrapping_mul(65599).wrapping_add(u16::from_le_bytes(*unit).into()));
-    Some(if computed & 0xffff == u32::from(hash) { text::from_utf16le(units) } else { String::new() })
+    Some(if computed & 0xffff == u32::from(hash) { text::from_utf16le(units).into() } else { NO_NAME })
 }
 
 /// The characters that XML names.
@@ -1013,12 +1204,12 @@ fn entity(name: &str) -> Option<&'static str> {
 impl Element {
     /// Notes down what is the same for every record.
     fn finish(mut self) -> Self {
-        self.key = self.attributes.iter().find(|(name, _)| name == "Name").and_then(|(_, pieces)| match &**pieces {
+        self.key = self.attributes.iter().find(|a| a.name == "Name").and_then(|attribute| match &*attribute.pieces {
             [Piece::Text(text)] => Some(text.clone()),
             _ => None,
         });
         self.damaged = self.name.is_empty()
-            || self.attributes.iter().any(|(name, _)| name.is_empty())
+            || self.attributes.iter().any(|attribute| attribute.name.is_empty())
             || self.children.iter().any(|child| matches!(child, Node::Element(e) if e.damaged));
         let mut names = HashSet::new();
         self.distinct = self.children.iter().all(|child| match child {
@@ -1032,7 +1223,7 @@ impl Element {
     }
 
     /// An element without its name that can only have been `<Data Name="…">`.
-    const fn was_data(&self) -> bool {
+    fn was_data(&self) -> bool {
         self.name.is_empty() && self.key.is_some()
     }
 
@@ -1047,7 +1238,8 @@ impl Element {
         let pieces = |pieces: &[Piece]| {
             pieces.iter().map(|p| if let Piece::Text(t) = p { t.len() } else { 0 }.saturating_add(32)).sum::<usize>()
         };
-        let attributes = self.attributes.iter().map(|(n, p)| n.len().saturating_add(pieces(p)).saturating_add(64));
+        let attributes =
+            self.attributes.iter().map(|a| a.name.len().saturating_add(pieces(&a.pieces)).saturating_add(64));
         let children = self.children.iter().map(|child| match child {
             Node::Element(element) => element.weight(),
             Node::Piece(piece) => pieces(std::slice::from_ref(piece)),

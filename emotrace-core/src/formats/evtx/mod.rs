@@ -30,10 +30,10 @@ use std::sync::Arc;
 use evtx::err::{ChunkError, EvtxError};
 use evtx::{EvtxChunk, EvtxChunkData, EvtxFileHeader, HeaderFlags, ParserSettings};
 
-use self::binxml::{Part, Reader, Stop, is_namespace};
+use self::binxml::{Field, Part, Reader, Stop, is_namespace};
 use super::guard::guarded;
 use crate::bytes::{FormatError, ReadAt, read_up_to};
-use crate::model::{Timestamp, Value};
+use crate::model::{SmolStr, Timestamp, Value};
 
 /// What errors name that concern no record in use, but what is left of old ones between them.
 pub const UNUSED_SPACE: &str = "unused space of the log";
@@ -71,11 +71,11 @@ pub struct EvtxRecord {
     /// `System/TimeCreated`: when the event was logged, in UTC with a resolution of 100 ns.
     pub time_created: Option<Timestamp>,
     /// `System/Provider`, name.
-    pub provider: Option<String>,
+    pub provider: Option<SmolStr>,
     /// `System/Provider`, GUID in braces.
-    pub provider_guid: Option<String>,
+    pub provider_guid: Option<SmolStr>,
     /// `System/Provider`, name under the older event log service.
-    pub event_source_name: Option<String>,
+    pub event_source_name: Option<SmolStr>,
     /// `System/EventID`.
     pub event_id: Option<u64>,
     /// `System/EventID`, the upper half of an older event's 32-bit id.
@@ -89,30 +89,30 @@ pub struct EvtxRecord {
     /// `System/Opcode`.
     pub opcode: Option<u64>,
     /// `System/Keywords`, as `0x8020000000000000`.
-    pub keywords: Option<String>,
+    pub keywords: Option<SmolStr>,
     /// `System/EventRecordID`. Differs from the header's id in forwarded records.
     pub event_record_id: Option<u64>,
     /// `System/Correlation`, GUID in braces.
-    pub activity_id: Option<String>,
+    pub activity_id: Option<SmolStr>,
     /// `System/Correlation`, GUID in braces.
-    pub related_activity_id: Option<String>,
+    pub related_activity_id: Option<SmolStr>,
     /// `System/Execution`.
     pub process_id: Option<u64>,
     /// `System/Execution`.
     pub thread_id: Option<u64>,
     /// `System/Channel`.
-    pub channel: Option<String>,
+    pub channel: Option<SmolStr>,
     /// `System/Computer`.
-    pub computer: Option<String>,
+    pub computer: Option<SmolStr>,
     /// `System/Security`, the SID of the account that logged the event.
-    pub user_sid: Option<String>,
+    pub user_sid: Option<SmolStr>,
     /// Attribute `Name` of `EventData`.
-    pub data_name: Option<String>,
+    pub data_name: Option<SmolStr>,
     /// `EventData`, a [`Value::Map`]. `<Data Name="X">v</Data>` is `X`; data without a name stand as a list under `Data`.
     /// A name that comes back gets `_1`, `_2` …; data of one name that follow each other are one list.
     pub data: Option<Value>,
     /// Name of the element in `UserData`.
-    pub user_data_name: Option<String>,
+    pub user_data_name: Option<SmolStr>,
     /// The content of that element, a [`Value::Map`]. An element with attributes is a map with its text under `#text`.
     pub user_data: Option<Value>,
     /// All else in the record, a [`Value::Map`]: `RenderingInfo` of forwarded records, `ProcessingErrorData`, further
@@ -627,16 +627,16 @@ fn from_json_record(
                 for (name, content) in data {
                     match (&**name, content) {
                         ("#attributes", attributes) => {
-                            out.data_name = attributes.get("Name").map(|n| from_json(n).to_string());
+                            out.data_name = attributes.get("Name").map(|n| from_json(n).to_text());
                         }
                         ("Data", serde_json::Value::Object(data)) if data.contains_key("#text") => {
                             let items = match data.get("#text").map(from_json) {
                                 Some(Value::List(items)) => items,
                                 one => one.into_iter().collect(),
                             };
-                            entries.push((name.clone(), Value::List(items)));
+                            entries.push((name.into(), Value::List(items)));
                         }
-                        _ => entries.push((name.clone(), from_json(content))),
+                        _ => entries.push((name.into(), from_json(content))),
                     }
                 }
                 out.data = Some(Value::Map(entries));
@@ -651,7 +651,7 @@ fn from_json_record(
                 all => out.user_data = Some(all),
             },
             (name, content) => {
-                let entry = (name.to_owned(), from_json(content));
+                let entry = (name.into(), from_json(content));
                 match &mut out.rest {
                     Some(Value::Map(entries)) => entries.push(entry),
                     rest => *rest = Some(Value::Map(vec![entry])),
@@ -671,8 +671,8 @@ impl EvtxRecord {
             J::Object(object) => {
                 if let Some(J::Object(attributes)) = object.get("#attributes") {
                     for (attribute, value) in attributes {
-                        let value = self.set_system_attribute(part, attribute, from_json(value));
-                        left.extend(value.map(|v| (format!("{name}_{attribute}"), v)));
+                        let value = self.set_field(Field::of_attribute(part, attribute), from_json(value));
+                        left.extend(value.map(|v| (smol_str::format_smolstr!("{name}_{attribute}"), v)));
                     }
                 }
                 object.get("#text")
@@ -681,8 +681,8 @@ impl EvtxRecord {
             J::String(text) if text.is_empty() => None,
             content => Some(content),
         };
-        let value = text.and_then(|text| self.set_system(part, from_json(text)));
-        left.extend(value.map(|v| (name.to_owned(), v)));
+        let value = text.and_then(|text| self.set_field(Field::of_content(part), from_json(text)));
+        left.extend(value.map(|v| (name.into(), v)));
         if !left.is_empty() {
             match &mut self.rest {
                 Some(Value::Map(entries)) => entries.append(&mut left),
@@ -701,18 +701,18 @@ fn from_json(json: &serde_json::Value) -> Value {
             (Some(n), ..) => Value::Number(n),
             (_, Some(n), _) => Value::Signed(n),
             (.., Some(n)) => Value::Float(n),
-            _ => Value::Text(n.to_string()),
+            _ => Value::from(n.to_string()),
         },
-        J::String(text) => Value::Text(text.clone()),
+        J::String(text) => Value::from(text.as_str()),
         J::Array(items) => Value::List(items.iter().map(from_json).collect()),
         J::Object(entries) => {
-            let mut map: Vec<(String, Value)> = Vec::with_capacity(entries.len());
+            let mut map: Vec<(SmolStr, Value)> = Vec::with_capacity(entries.len());
             for (name, value) in entries {
                 match value {
                     J::Object(attributes) if name == "#attributes" => map.extend(
-                        attributes.iter().filter(|(n, _)| !is_namespace(n)).map(|(n, v)| (n.clone(), from_json(v))),
+                        attributes.iter().filter(|(n, _)| !is_namespace(n)).map(|(n, v)| (n.into(), from_json(v))),
                     ),
-                    value => map.push((name.clone(), from_json(value))),
+                    value => map.push((name.into(), from_json(value))),
                 }
             }
             Value::Map(map)

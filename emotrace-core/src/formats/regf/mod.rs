@@ -771,7 +771,7 @@ impl<'h> KeyValue<'h> {
     /// its type. Absent data is [`Value::Null`].
     pub fn to_value(&self) -> Value {
         if let Some(text) = self.text() {
-            return Value::Text(text);
+            return Value::from(text);
         }
         if let Some(texts) = self.multi_text() {
             return texts.into();
