@@ -45,6 +45,7 @@ use std::io;
 use binrw::BinRead;
 use lnk::{FileAttributeFlags, LinkFlags, ShellLinkHeader};
 
+use super::guard::guarded;
 use super::property_store::{self, PropertyStore};
 use super::shell_item::{self, ItemList};
 use crate::bytes::fields::{array_at, u16_at, u32_at, u64_at};
@@ -440,11 +441,9 @@ fn read_header(data: &[u8], base: u64) -> Result<Header, FormatError> {
     for zero in [28..52, 65..76] {
         harmless.get_mut(zero).unwrap_or_default().fill(0);
     }
-    let parsed = ShellLinkHeader::read_le(&mut io::Cursor::new(harmless)).map_err(|error| FormatError::Other {
-        what: WHAT,
-        offset: base,
-        problem: error.to_string(),
-    })?;
+    let parsed = guarded(|| ShellLinkHeader::read_le(&mut io::Cursor::new(harmless)))
+        .and_then(|parsed| parsed.map_err(|error| error.to_string()))
+        .map_err(|problem| FormatError::Other { what: WHAT, offset: base, problem })?;
     let attribute_names = parsed
         .file_attributes()
         .iter_names()

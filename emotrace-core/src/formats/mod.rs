@@ -17,6 +17,7 @@ pub mod emocheck_report;
 pub mod emotet_config;
 pub mod evtx;
 pub mod fixup;
+pub(crate) mod guard;
 mod huffman;
 pub mod index;
 pub mod job;

@@ -8,7 +8,6 @@ use rayon::ThreadPool;
 use rayon::prelude::*;
 
 use super::evidence::{Evidence, LooseKind, Mounted};
-use super::guard::guarded;
 use super::hives::{self, Identity, Remains};
 use super::hosts::loose_hive;
 use super::plan::{Found, Plan, Planned, REGISTRY, What};
@@ -19,6 +18,7 @@ use crate::artifacts::{
 };
 use crate::bytes::ReadAt;
 use crate::filesystem::FileSystemIssue;
+use crate::formats::guard::guarded;
 use crate::formats::regf::Hive;
 use crate::model::{
     Coverage, FileEntry, FileReference, Host, Locator, Loss, ParseIssue, ShadowCopy, Sink, SlackName, State, Timestamp,

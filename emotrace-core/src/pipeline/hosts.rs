@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::evidence::{Loose, LooseKind, Mounted};
-use super::guard::guarded;
 use super::hives;
 use crate::artifacts::{Limits, read_host};
 use crate::filesystem::FileSystem;
+use crate::formats::guard::guarded;
 use crate::formats::regf::{Hive, HiveKind};
 use crate::model::Host;
 

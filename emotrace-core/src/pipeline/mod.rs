@@ -5,7 +5,6 @@ mod checkpoint;
 mod detect;
 mod evidence;
 mod extract;
-mod guard;
 mod hives;
 mod hosts;
 mod plan;

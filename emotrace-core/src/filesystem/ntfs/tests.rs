@@ -304,6 +304,32 @@ fn the_crate_agrees() {
     assert_eq!(witness.read(31, "zone.identifier", 100).unwrap().as_deref(), Some(&b"[ZoneTransfer]"[..]));
 }
 
+/// The crate cuts an entry to its own length first, and reads the entry's head behind that end then.
+#[test]
+fn a_panic_in_the_crate_is_an_error() {
+    let mut image = image();
+    let block = 150 * CLUSTER;
+    let first = block + 24 + usize::from(image.bytes[block + 24]);
+    image.bytes[first + 8..first + 10].copy_from_slice(&4u16.to_le_bytes());
+    let volume = image.open().unwrap();
+    let error = Witness::open(image.bytes).unwrap().list(5).unwrap_err().to_string();
+    assert!(error.contains("the decoder gave up"), "{error}");
+    // Ours loses that block and says so.
+    let mut issues = Vec::new();
+    let entries = volume.read_directory(&entry(&volume, 5), &mut |issue| issues.push(issue)).unwrap();
+    assert_eq!((entries.len(), issues.len()), (3, 1));
+}
+
+/// The crate follows the circle without end; what it may read is bounded.
+#[test]
+fn a_hang_in_the_crate_is_an_error() {
+    let mut image = image();
+    let circle = index_entry(reference(31, 1), Some(&samples::file_name_value(ROOT_REF, "a", 3)), Some(0));
+    image.cluster(150, &samples::index_block(0, &[circle, index_entry(0, None, Some(0))]));
+    let error = Witness::open(image.bytes).unwrap().list(5).unwrap_err().to_string();
+    assert!(error.contains("more than the question can need"), "{error}");
+}
+
 #[test]
 fn a_stale_index_entry_leads_nowhere() {
     let mut image = image();

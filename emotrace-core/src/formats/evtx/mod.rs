@@ -31,6 +31,7 @@ use evtx::err::{ChunkError, EvtxError};
 use evtx::{EvtxChunk, EvtxChunkData, EvtxFileHeader, HeaderFlags, ParserSettings};
 
 use self::binxml::{Field, Part, Reader, Stop, is_namespace};
+use super::guard::guarded;
 use crate::bytes::{FormatError, ReadAt, read_up_to};
 use crate::model::{SmolStr, Timestamp, Value};
 
@@ -159,8 +160,8 @@ impl<'a> EvtxFile<'a> {
         let start = start.get(..n).unwrap_or_default();
         if has_file_header(start) {
             let mut problems = Vec::new();
-            let header = EvtxFileHeader::from_bytes(start)
-                .inspect_err(|e| problems.push(other("the file header", 0, e)))
+            let header = answer("the file header", 0, || EvtxFileHeader::from_bytes(start))
+                .inspect_err(|e| problems.push(e.clone()))
                 .ok()
                 .inspect(|h| {
                     if !h.validate_checksum() {
@@ -265,7 +266,8 @@ fn search(data: &dyn ReadAt) -> (Vec<u64>, Vec<FormatError>) {
             if offset >= next && sector.starts_with(CHUNK_SIGNATURE) {
                 found.push(offset);
                 // A chunk inside a chunk is the content of a record, unless the outer one is no chunk.
-                if EvtxChunkData::new(sector.to_vec(), false).is_ok_and(|c| c.validate_header_checksum()) {
+                let chunk = || EvtxChunkData::new(sector.to_vec(), false).map(|c| c.validate_header_checksum());
+                if answer("a chunk", offset, chunk) == Ok(true) {
                     next = offset.saturating_add(CHUNK_SIZE);
                 }
             }
@@ -291,44 +293,58 @@ fn read_chunk(
         }
         return bytes;
     }
-    let mut data = match EvtxChunkData::new(bytes, false) {
+    let mut data = match answer("a chunk", offset, || EvtxChunkData::new(bytes, false)) {
         Ok(data) => data,
         Err(e) => {
-            visit(Err(other("a chunk", offset, &e)));
+            visit(Err(e));
             return Vec::new();
         }
     };
     // The checksum of a cut chunk can't fit, which is no news.
-    if available == data.data.len() && !(data.validate_header_checksum() && data.validate_data_checksum()) {
-        match EvtxChunkData::new(data.data.clone(), true) {
-            Err(ChunkError::InvalidChunkHeaderChecksum { expected, found }) => {
-                visit(Err(checksum("the header of a chunk", offset, expected, found)));
-            }
-            Err(ChunkError::InvalidChunkChecksum { expected, found }) => {
-                visit(Err(checksum("the records of a chunk", offset, expected, found)));
-            }
-            Err(e) => visit(Err(other("the header of a chunk", offset, &e))),
-            Ok(_) => {}
-        }
+    if available == data.data.len()
+        && let Some(fault) = check(&data, offset)
+    {
+        visit(Err(fault));
     }
     if !walk.orderly(&data.data, visit)
-        && let Err(e) = data.parse(Arc::clone(settings)).map(|mut chunk| walk.disorderly(&mut chunk, visit))
+        && let Err(e) = answer("the names of a chunk", offset, || data.parse(Arc::clone(settings)))
+            .map(|mut chunk| walk.disorderly(&mut chunk, visit))
     {
         // The table of names is broken. Without it, the crate reads each name where it is used.
-        visit(Err(other("the names of a chunk", offset, &e)));
+        visit(Err(e));
         let mut bytes = data.data.clone();
         if let Some(names) = bytes.get_mut(128..384) {
             names.fill(0);
         }
-        let again = EvtxChunkData::new(bytes, false).and_then(|mut again| {
-            again.parse(Arc::clone(settings)).map(|mut chunk| walk.disorderly(&mut chunk, visit))
+        let again = answer("a chunk", offset, || EvtxChunkData::new(bytes, false)).and_then(|mut again| {
+            answer("a chunk", offset, || again.parse(Arc::clone(settings)))
+                .map(|mut chunk| walk.disorderly(&mut chunk, visit))
         });
         if let Err(e) = again {
-            visit(Err(other("a chunk", offset, &e)));
+            visit(Err(e));
         }
     }
     walk.carve(&data.data, visit);
     data.data
+}
+
+/// What is wrong with the checksums of a chunk.
+fn check(data: &EvtxChunkData, offset: u64) -> Option<FormatError> {
+    let whole = guarded(|| data.validate_header_checksum() && data.validate_data_checksum());
+    if whole == Ok(true) {
+        return None;
+    }
+    match guarded(|| EvtxChunkData::new(data.data.clone(), true)) {
+        Ok(Ok(_)) => None,
+        Ok(Err(ChunkError::InvalidChunkHeaderChecksum { expected, found })) => {
+            Some(checksum("the header of a chunk", offset, expected, found))
+        }
+        Ok(Err(ChunkError::InvalidChunkChecksum { expected, found })) => {
+            Some(checksum("the records of a chunk", offset, expected, found))
+        }
+        Ok(Err(e)) => Some(other("the header of a chunk", offset, &e)),
+        Err(problem) => Some(FormatError::Other { what: "the header of a chunk", offset, problem }),
+    }
 }
 
 /// The way through one chunk.
@@ -372,7 +388,18 @@ impl Walk {
     fn disorderly(&mut self, chunk: &mut EvtxChunk<'_>, visit: &mut dyn FnMut(Result<EvtxRecord, FormatError>)) {
         let bytes = chunk.data;
         let mut reader = Reader::new(bytes);
-        for record in chunk.iter() {
+        let Ok(mut records) = guarded(|| chunk.iter()) else { return };
+        loop {
+            let record = match guarded(|| records.next()) {
+                Ok(Some(record)) => record,
+                Ok(None) => break,
+                // What lies behind it is carved.
+                Err(problem) => {
+                    let offset = self.base.saturating_add(self.end as u64);
+                    visit(Err(FormatError::Other { what: "the records of a chunk", offset, problem }));
+                    break;
+                }
+            };
             let (start, end, record) = match record {
                 Ok(record) => {
                     let binxml = usize::try_from(record.binxml_offset).unwrap_or(0);
@@ -523,7 +550,22 @@ fn find_record(bytes: &[u8], from: usize, id: u64) -> usize {
         .map_or(from, |at| from.saturating_add(at))
 }
 
+/// What the crate answers; its refusal and its panic are errors alike.
+fn answer<T, E: std::error::Error>(
+    what: &'static str,
+    offset: u64,
+    ask: impl FnOnce() -> Result<T, E>,
+) -> Result<T, FormatError> {
+    let answer = guarded(ask).and_then(|answer| answer.map_err(|error| in_full(&error)));
+    answer.map_err(|problem| FormatError::Other { what, offset, problem })
+}
+
 fn other(what: &'static str, offset: u64, error: &dyn std::error::Error) -> FormatError {
+    FormatError::Other { what, offset, problem: in_full(error) }
+}
+
+/// An error with its causes.
+fn in_full(error: &dyn std::error::Error) -> String {
     let mut problem = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
@@ -531,7 +573,7 @@ fn other(what: &'static str, offset: u64, error: &dyn std::error::Error) -> Form
         problem.push_str(&cause.to_string());
         source = cause.source();
     }
-    FormatError::Other { what, offset, problem }
+    problem
 }
 
 fn problem(offset: u64, problem: impl Into<String>) -> FormatError {
@@ -568,10 +610,7 @@ fn from_json_record(
         recovered: record.recovered,
         ..EvtxRecord::default()
     };
-    let rendered = record.into_json().map_err(|e| other("", 0, &e)).map_err(|e| match e {
-        FormatError::Other { problem, .. } => problem,
-        e => e.to_string(),
-    })?;
+    let rendered = guarded(|| record.into_json())?.map_err(|e| in_full(&e))?;
     reader.pay(rendered.data.len().saturating_mul(2)).map_err(|_| TOO_MUCH.to_owned())?;
     let json: serde_json::Value = serde_json::from_str(&rendered.data).map_err(|e| e.to_string())?;
     let event = json.get("Event").and_then(serde_json::Value::as_object).ok_or("the record holds no Event")?;
@@ -709,6 +748,24 @@ mod tests {
 
     fn put(data: &mut [u8], at: usize, bytes: &[u8]) {
         data[at..at + bytes.len()].copy_from_slice(bytes);
+    }
+
+    /// The crate is guarded, the visitor is not: its fault is the caller's to see, in a chunk of either kind.
+    #[test]
+    fn a_panic_of_the_visitor_is_its_own() {
+        let mut disorderly = CHUNKS.to_vec();
+        let at = place(&disorderly, 3);
+        disorderly[at] = 0;
+        for (log, nth) in [(CHUNKS.to_vec(), 1), (disorderly, 50)] {
+            let mut left = nth;
+            let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                EvtxFile::open(&log).unwrap().records(0..1, &mut |_| {
+                    left -= 1;
+                    assert!(left > 0, "the visitor's own fault");
+                });
+            }));
+            assert_eq!((caught.is_err(), left), (true, 0));
+        }
     }
 
     /// Offset of the n-th record of a log's first chunk in the file.

@@ -9,10 +9,10 @@
 //! parent, else to the one that is reached first. So a hostile hive costs no more than its own size.
 
 use std::collections::VecDeque;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use nt_hive::{KeyNode, NtHiveNameString};
 
+use super::super::guard::guarded;
 use super::cell::{BASE_BLOCK, Cells, KEY_NAME, NONE, SubkeyList, file_offset};
 use crate::bytes::FormatError;
 
@@ -74,11 +74,10 @@ pub(super) fn walk(cells: Cells<'_>, root: u32) -> Tree {
     let mut tree = Tree::default();
     let mut seen = CellSet::new(cells.bytes.len());
     let mut value_lists = CellSet::new(cells.bytes.len());
-    let hive = nt_hive::Hive::without_validation(cells.bytes).ok();
+    let hive = guard(|| nt_hive::Hive::without_validation(cells.bytes).ok());
     let root_node = hive.as_ref().and_then(|hive| {
         // The crate takes its root from the base block; ours may have been found otherwise.
-        let node = guard(|| hive.root_key_node().ok())?;
-        (place_of(cells, &node)? == root).then_some(node)
+        guard(|| hive.root_key_node().ok().filter(|node| place_of(cells, node) == Some(root)))
     });
     seen.add(root);
     tree.keys.push(LiveKey { cell: root, parent: 0, first: 0, count: 0, values_taken: false });
@@ -207,5 +206,5 @@ fn place_of(cells: Cells<'_>, node: &Node<'_, '_>) -> Option<u32> {
 
 /// The crate asserts and subtracts without check on damaged hives.
 fn guard<T>(read: impl FnOnce() -> Option<T>) -> Option<T> {
-    catch_unwind(AssertUnwindSafe(read)).ok().flatten()
+    guarded(read).ok().flatten()
 }

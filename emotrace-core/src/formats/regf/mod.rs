@@ -1130,6 +1130,18 @@ mod tests {
         assert_eq!(damaged.issues().len(), 1);
     }
 
+    /// `nt-hive` subtracts the size's own four bytes without a check.
+    #[test]
+    fn a_cell_of_size_0_costs_one_key() {
+        let whole = hive(EVERY_KIND);
+        let victim = structure(&whole.find(r"Many\key0300").unwrap()) - 4;
+        let mut bytes = EVERY_KIND.to_vec();
+        put(&mut bytes, victim, 0);
+        let damaged = hive(&bytes);
+        assert_eq!(damaged.find("Many").unwrap().subkeys().iter().filter(|key| key.is_ok()).count(), 699);
+        assert!(damaged.issues().iter().any(|issue| issue.offset == victim as u64), "{:?}", damaged.issues());
+    }
+
     #[test]
     fn kinds_are_known_by_place_and_by_content() {
         assert_eq!(HiveKind::from_path(r"C:\Users\A\ntuser.dat"), Some(HiveKind::NtUser));
