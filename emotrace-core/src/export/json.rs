@@ -23,7 +23,7 @@ pub fn line<W: Write + ?Sized>(value: &(impl Serialize + ?Sized), out: &mut W) -
 /// Writes a value on several lines, indented, with the last line's end.
 ///
 /// # Errors
-/// As [`line`].
+/// As [`line()`].
 pub fn pretty<W: Write + ?Sized>(value: &(impl Serialize + ?Sized), out: &mut W) -> io::Result<()> {
     value.serialize(&mut Serializer::with_formatter(&mut *out, Visible(PrettyFormatter::new())))?;
     out.write_all(b"\n")
