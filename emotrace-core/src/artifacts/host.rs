@@ -410,7 +410,12 @@ fn accounts(hive: &Hive, host: &mut Host, users: &mut BTreeMap<String, User>) {
         let Some(crate::formats::regf::ValueKind::Unknown(rid)) = key.value("").map(|value| value.kind()) else {
             continue;
         };
-        if let Some(user) = users.values_mut().find(|user| user.rid == Some(rid) && user.name.is_none()) {
+        // An account of a domain may have the same RID: only the machine's own account is meant.
+        let own = |user: &&mut User| match &machine {
+            Some(machine) => user.sid == format!("{machine}-{rid}"),
+            None => user.rid == Some(rid),
+        };
+        if let Some(user) = users.values_mut().find(own).filter(|user| user.name.is_none()) {
             user.name = Some(key.name());
         }
     }

@@ -62,7 +62,7 @@ pub(super) static ARTIFACT: Artifact = Artifact {
 it: the folders, the MOF files that fill the repository when it is rebuilt, and the providers whose events some \
 subscription of a namespace uses.\n\n\
 It proves that the file was listed, and that the provider was used for events. A MOF file outside of System32\\wbem and \
-the folders of installed programs, and above all one in a user's folder, was put there by hand. Win32ClockProvider below \
+the folders of installed programs, and above all one in a folder of a user, deserves a look. Win32ClockProvider below \
 root/CIMV2 is used by subscriptions that wait for a time. The time of a row is the last write of the KEY; that of the \
 list of MOF files stands beside it as well.\n\n\
 It does not prove what a subscription does, nor that there is one now: they lie in the repository (OBJECTS.DATA), and in \

@@ -15,6 +15,7 @@ pub(crate) const CASES: &[Case] = &[
     ("registry: host facts of Windows 10 and Windows 7 hives", host),
     ("registry: Run keys of users", run_keys),
     ("registry: services of Windows 10", services),
+    ("registry: an account of a domain is not named after a local one", same_rid),
     ("registry: machine, domain and audit policy of SECURITY hives", security),
 ];
 
@@ -106,6 +107,17 @@ fn security(corpus: &Path) {
         ("Security Group Management", success),
     ];
     assert_eq!(on, expected);
+}
+
+/// The profile of an account of another machine or a domain that has the RID of a local account keeps its own name, or none.
+fn same_rid(corpus: &Path) {
+    let sam = parse(corpus, "plaso/SAM");
+    let other = Path::new(env!("CARGO_MANIFEST_DIR")).join("../testdata/hives/software.hve");
+    let software = Hive::parse(fs::read(other).unwrap(), &[], HiveOptions::default()).unwrap();
+    let host = read_host(&[(HiveKind::Software, &software), (HiveKind::Sam, &sam)]);
+    let named = |sid: &str| host.user_by_sid(sid).unwrap().name.clone();
+    assert_eq!(named("S-1-5-21-111-222-333-1001"), None);
+    assert_eq!(named("S-1-5-21-4070822719-3404542230-2541167049-1001").as_deref(), Some("gold_administrator"));
 }
 
 fn run_keys(corpus: &Path) {
