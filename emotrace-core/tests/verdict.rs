@@ -52,6 +52,8 @@ fn the_case_is_confirmed_with_its_window_steps_and_state() {
         .filter(|i| i.kind == "address")
         .map(|i| format!("{}:{}", i.value, i.port.unwrap()))
         .collect();
+    // Text of log records around a path is no path.
+    assert!(assessment.indicators.iter().all(|i| i.kind != "file" || !i.value.contains("started by")));
     for c2 in expected["c2"].as_array().unwrap() {
         assert!(addresses.contains(&c2.as_str().unwrap().to_owned()), "{c2} in {addresses:?}");
     }
@@ -83,6 +85,7 @@ fn the_five_scanners_say_what_the_truth_file_says() {
     assert_eq!(emocheck.serial.as_deref(), expected["serial"].as_str());
     assert_eq!(emocheck.v1_name.as_deref(), expected["v1"]["name"].as_str());
     assert_eq!(emocheck.v2_value.as_deref(), expected["v2"]["value_name"].as_str());
+    assert_eq!(emocheck.scanners.iter().filter(|s| s.limits.is_some()).count(), 0, "indexes were read, too");
     let paths = |method: &str| -> Vec<&str> {
         emocheck.hits.iter().filter(|h| h.method == method).map(|h| h.image_path.as_str()).collect()
     };
@@ -145,23 +148,79 @@ fn the_cases_report_shows_hostile_names_and_runs_none() {
     assert_eq!(page, report::html(&input).unwrap(), "the same evidence gives the same page");
 }
 
-/// A tree with system folders and a profile as Windows makes them, and nothing of Emotet.
-#[test]
-fn a_clean_tree_is_never_more_than_suspicious() {
+/// Lays fixtures of artifacts at their Windows paths.
+fn tree(files: &[(&str, &str)]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    let root = folder.path().join("clean");
-    let copy = |windows: &str, from: &str| {
-        let target = root.join(windows);
+    for (windows, from) in files {
+        let target = folder.path().join("tree").join(windows);
         std::fs::create_dir_all(target.parent().unwrap()).unwrap();
         let source: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("../testdata/artifacts").join(from);
         std::fs::copy(source, target).unwrap();
-    };
+    }
+    folder
+}
+
+/// What other rules than those of logs and hives see: the content of files in a triage folder.
+#[test]
+fn the_content_of_files_tells() {
+    let folder = tree(&[
+        ("C/Users/taro/AppData/Local/Aibevs/jbcss.nfg", "emotet_files/servers.nfg"),
+        ("C/Users/taro/AppData/Local/Temp/UDP1A2B.tmp", "emotet_files/put_aside.tmp"),
+        ("C/Users/taro/Downloads/INV 2023-03-07.zip", "zip_files/inflated.zip"),
+        ("C/Users/taro/Downloads/form.zip", "zip_files/locked.zip"),
+        ("C/Users/taro/Documents/Bericht.zip", "zip_files/plain.zip"),
+        ("C/Users/taro/Downloads/Payment.one", "onenote_files/script.one"),
+        ("C/Users/taro/Desktop/PC_20201026110000_emocheck.json", "emocheck_reports/infected.json"),
+        ("C/Users/taro/Desktop/PC_20210120100000_emocheck.txt", "emocheck_reports/clear.txt"),
+        (
+            "C/ProgramData/Microsoft/Windows Defender/Quarantine/Entries/{9C1E0B7A-55D3-4F8E-A2C6-70B1D94E3F12}",
+            "defender_quarantine/emotet.bin",
+        ),
+        ("C/Users/taro/AppData/Local/Microsoft/Outlook/taro@example.test.ost", "emotet_files/put_aside.tmp"),
+    ]);
+    let (assessment, _) = judge(&folder.path().join("tree"), &Judging::default());
+    let mut found: Vec<&str> =
+        assessment.findings.iter().filter(|f| f.weight > 0).filter_map(|f| f.rule.name.as_deref()).collect();
+    found.sort_unstable();
+    found.dedup();
+    for rule in [
+        "EMO-AV-002",
+        "EMO-AV-007",
+        "EMO-BIN-001",
+        "EMO-BIN-002",
+        "EMO-DEL-005",
+        "EMO-DEL-006",
+        "EMO-DEL-010",
+        "EMO-INS-012",
+    ] {
+        assert!(found.contains(&rule), "{rule} in {found:?}");
+    }
+    let of = |rule: &str| assessment.findings.iter().filter(|f| f.rule.name.as_deref() == Some(rule)).count();
+    assert_eq!((of("EMO-DEL-005"), of("EMO-DEL-006")), (1, 1), "the plain archive is neither");
+    assert_eq!(assessment.verdict.conclusion, Conclusion::Confirmed);
+    let server =
+        |i: &&emotrace_core::model::Indicator| i.kind == "address" && i.value == "203.0.113.99" && i.port == Some(7080);
+    assert!(assessment.indicators.iter().any(|i| server(&i)), "servers in a program are indicators");
+    let [store] = assessment.exposure.stores.as_slice() else { panic!("{:?}", assessment.exposure) };
+    assert_eq!((store.kind, store.user.as_deref(), store.files), ("outlook_store", Some("taro"), 1));
+    assert_eq!(of("EMO-COL-004"), 1);
+    assert!(!assessment.exposure.not_counted.is_empty());
+}
+
+/// A tree with system folders and a profile as Windows makes them, and nothing of Emotet.
+#[test]
+fn a_clean_tree_is_never_more_than_suspicious() {
     // Program files under names that the fourth generation's pattern fits, where Windows and vendors have such.
-    copy("C/Windows/System32/drivers/bam.sys", "pe_files/dll.czi");
-    copy("C/Windows/System32/spool/winprint.dll", "pe_files/dll.czi");
-    copy("C/Windows/System32/InputMethod/chsime.ime", "pe_files/dll.czi");
-    copy("C/Users/taro/AppData/Local/Discord/ffmpeg.dll", "pe_files/dll.czi");
-    copy("C/Users/taro/AppData/Local/slack/slack.exe", "pe_files/dll.czi");
+    let folder = tree(&[
+        ("C/Windows/System32/drivers/bam.sys", "pe_files/dll.czi"),
+        ("C/Windows/System32/spool/winprint.dll", "pe_files/dll.czi"),
+        ("C/Windows/System32/InputMethod/chsime.ime", "pe_files/dll.czi"),
+        ("C/Users/taro/AppData/Local/Discord/ffmpeg.dll", "pe_files/dll.czi"),
+        ("C/Users/taro/AppData/Local/slack/slack.exe", "pe_files/dll.czi"),
+        ("C/Users/taro/Documents/Bericht.zip", "zip_files/plain.zip"),
+        ("C/Users/taro/Desktop/PC_20210120100000_emocheck.txt", "emocheck_reports/clear.txt"),
+    ]);
+    let root = folder.path().join("tree");
     let (assessment, _) = judge(&root, &Judging::default());
     assert!(assessment.verdict.conclusion <= Conclusion::Suspicious, "{:?}", assessment.verdict);
     let points: Vec<_> = assessment.verdict.points.iter().filter(|p| p.points > 0.0).map(|p| &p.rule).collect();

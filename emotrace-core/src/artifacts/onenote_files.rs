@@ -12,7 +12,7 @@ use crate::model::{Descriptor, Field, Host, Kind, Loss, Meaning};
 static EMBEDDED: Descriptor = Descriptor {
     name: "windows:onenote:embedded_file",
     doc: "A OneNote section holds a file. The row stands at the time when the section's file was made.",
-    message: "{path} holds a {kind} of {size} bytes[: {head}]",
+    message: "{path} holds an embedded file of {size} bytes: {kind}[, {head}]",
     data_type: None,
     fields: &[
         Field::new("path", Kind::Text, "The section."),

@@ -24,6 +24,16 @@ static URL: LazyLock<Option<Regex>> =
 static TO: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(r"\bto ((?:[0-9]{1,3}\.){3}[0-9]{1,3}):([0-9]{1,5})\b").ok());
 
+/// Servers in the text of what a program holds.
+static SERVER: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r"\b((?:[0-9]{1,3}\.){3}[0-9]{1,3}):([0-9]{1,5})\b").ok());
+
+/// Paths of files that a text names, without those that are everybody's.
+pub fn own_paths(text: &str) -> Vec<&str> {
+    let found = PATH.as_ref().into_iter().flat_map(|p| p.find_iter(text)).map(|m| m.as_str());
+    found.filter(|path| !COMMON.as_ref().is_some_and(|c| c.is_match(path))).collect()
+}
+
 /// Gathers what the findings of class M and better name. Defender's and cleaners' own files are left out.
 pub fn indicators(verdict: &Verdict, findings: &[Finding], emocheck: &[EmoCheck]) -> Vec<Indicator> {
     let mut found: BTreeMap<(&'static str, String, Option<u16>), Indicator> = BTreeMap::new();
@@ -58,6 +68,11 @@ pub fn indicators(verdict: &Verdict, findings: &[Finding], emocheck: &[EmoCheck]
                 (point.stage, TO.as_ref().and_then(|t| t.captures(&evidence.message)))
             {
                 add("address", &found[1], found[2].parse().ok());
+            }
+            if point.stage == Stage::Binary {
+                for found in SERVER.as_ref().into_iter().flat_map(|s| s.captures_iter(&evidence.message)) {
+                    add("address", &found[1], found[2].parse().ok());
+                }
             }
             if let (Stage::Persistence, Some(service)) = (point.stage, field("ServiceName")) {
                 add("service", service, None);

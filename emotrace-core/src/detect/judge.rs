@@ -35,9 +35,11 @@ pub struct VerdictPolicy {
     conclusions: Vec<(Conclusion, Vec<Clause>)>,
     blocked_unless: Vec<Stage>,
     reached: Vec<(String, Vec<Stage>)>,
+    state_without_events: Vec<String>,
     window_gap: u64,
     window_lead: u64,
     window_without: Vec<Stage>,
+    window_without_rules: Vec<String>,
     users_without: Vec<Stage>,
     users_without_rules: Vec<String>,
     coverage: Vec<Source>,
@@ -217,9 +219,11 @@ impl VerdictPolicy {
             conclusions,
             blocked_unless: r.stages(r.node("blocked")?.get("unless"))?,
             reached,
+            state_without_events: texts(root.get("state_without_events")),
             window_gap: r.span(r.node("window_gap")?)?,
             window_lead: r.span(r.node("window_lead")?)?,
             window_without: r.stages(Some(r.node("window_without")?))?,
+            window_without_rules: texts(root.get("window_without_rules")),
             users_without: r.stages(Some(r.node("users_without")?))?,
             users_without_rules: texts(root.get("users_without_rules")),
             coverage,
@@ -259,7 +263,7 @@ pub fn judge(findings: &[Finding], coverage: &Coverage, policy: &VerdictPolicy) 
         because_ja: because.ja,
         score,
         reached: reached(&strong, findings, blocked, policy),
-        state: state(&strong, findings, blocked),
+        state: state(&strong, findings, blocked, policy),
         window: window(&strong, &points, findings, policy),
         users: users(&strong, findings, blocked, policy),
         stages,
@@ -606,7 +610,7 @@ fn is_blocked(strong: &[&Point], findings: &[Finding], policy: &VerdictPolicy) -
             .all(|p| !policy.blocked_unless.contains(&p.stage) && (p.stage != Stage::Av || stopped(&p) || seen(&p)))
 }
 
-fn state(strong: &[&Point], findings: &[Finding], blocked: bool) -> HostState {
+fn state(strong: &[&Point], findings: &[Finding], blocked: bool, policy: &VerdictPolicy) -> HostState {
     if strong.is_empty() {
         return HostState::None;
     }
@@ -619,7 +623,10 @@ fn state(strong: &[&Point], findings: &[Finding], blocked: bool) -> HostState {
             // Behaviour that other programs share does not show that the program itself is there.
             p.class >= EvidenceClass::S
                 && finding.rule.shows == Some(what)
-                && finding.evidence.iter().all(|e| matches!(e.state, State::Live | State::LogReplayed))
+                && finding.evidence.iter().all(|e| {
+                    let there = matches!(e.state, State::Live | State::LogReplayed) && e.locator.snapshot.is_none();
+                    there && !policy.state_without_events.iter().any(|event| event == e.event)
+                })
         })
     };
     match (shows(Shows::Autorun), shows(Shows::File)) {
@@ -673,7 +680,7 @@ fn users(strong: &[&Point], findings: &[Finding], blocked: bool, policy: &Verdic
 fn window(strong: &[&Point], all: &[Point], findings: &[Finding], policy: &VerdictPolicy) -> Option<Window> {
     let mut timed: Vec<(Timestamp, Timestamp, &Point)> = strong
         .iter()
-        .filter(|p| !policy.window_without.contains(&p.stage))
+        .filter(|p| !policy.window_without.contains(&p.stage) && !policy.window_without_rules.contains(&p.rule))
         .filter_map(|p| {
             let finding = &findings[p.finding];
             // Only a finding of several events lasts; beside a single one stands other evidence with times of its own.
@@ -1004,6 +1011,9 @@ mod tests {
         assert_eq!(state(std::slice::from_ref(&file)), HostState::Dormant);
         assert_eq!(state(&[gone]), HostState::Removed);
         assert_eq!(state(&[]), HostState::None);
+        let mut logged = autorun.clone();
+        logged.evidence[0].event = "windows:evtx:record";
+        assert_eq!(state(&[logged]), HostState::Removed, "a log tells what was, not what is");
         let old = plain(&Make { time: "2019-01-01T00:00:00Z", ..base("OLD", Execution, M, 15) });
         let end = plain(&Make { time: "2020-08-30T05:00:00Z", ..base("END", Execution, M, 15) });
         let verdict = judge(&[old, opened, autorun, file, end], &covered(true), &policy());

@@ -2,6 +2,7 @@
 //! looking for (names, the true times of files, the facts beside findings).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use md5::Md5;
 use sha2::{Digest, Sha256};
@@ -14,7 +15,8 @@ use crate::artifacts;
 use crate::detect::emocheck::{self, Scanner};
 use crate::detect::{Detector, RuleError, RuleSet, exposure, indicators, judge, story};
 use crate::model::{
-    Assessment, Event, Evidence, Finding, Host, Indicator, Meaning, RuleCounts, Timestamp, Value, Verdict,
+    Assessment, Event, Evidence, Finding, Host, Indicator, Meaning, RuleCounts, RuleInfo, Shows, Timestamp, Value,
+    Verdict,
 };
 
 /// Most findings of one rule that are kept; what comes later is counted.
@@ -100,6 +102,7 @@ pub fn assess(
     let (exposure, stores) = exposed.finish(rules);
     findings.extend(stores);
     findings.extend(emocheck.iter().flat_map(|e| emocheck::findings(e, rules)));
+    findings.iter_mut().for_each(|f| mark_missing(evidence, f));
     findings.iter_mut().flat_map(|f| &mut f.evidence).for_each(|e| attribute(e, &extraction.hosts));
     findings.sort_by_cached_key(order);
     let verdict = judge(&findings, &extraction.coverage, rules.policy());
@@ -144,6 +147,31 @@ fn scanners(evidence: &Opened, hosts: &[Host], judging: &Judging) -> Vec<Scanner
         Scanner::new(host.volume.clone(), serial, source)
     };
     hosts.iter().map(of_host).collect()
+}
+
+/// What starts a program that is gone shows no program: where no file that the entry names lies on the volume any more, the
+/// finding says so and no longer counts for the host's state. A folder of copied files can't tell.
+fn mark_missing(evidence: &Opened, finding: &mut Finding) {
+    if finding.rule.shows != Some(Shows::Autorun) {
+        return;
+    }
+    let volumes: Vec<_> = evidence.volumes.iter().filter(|m| m.label.is_some() && m.snapshot.is_none()).collect();
+    let texts = finding.evidence.iter().flat_map(|e| &e.fields).map(|(_, text)| text.as_str());
+    let paths: BTreeSet<&str> = texts.flat_map(indicators::own_paths).collect();
+    let there = |path: &&str| {
+        let Some((drive, rest)) = path.split_once(':') else { return false };
+        let letter = drive.chars().next().map(|d| d.to_ascii_uppercase());
+        let mut own = volumes.iter().filter(|m| m.letter == letter || m.letter.is_none());
+        own.any(|m| m.files.lookup(rest).is_ok())
+    };
+    if volumes.is_empty() || paths.is_empty() || paths.iter().any(there) {
+        return;
+    }
+    let gone = paths.into_iter().collect::<Vec<_>>().join(", ");
+    finding.rule = Arc::new(RuleInfo { shows: None, ..(*finding.rule).clone() });
+    if let Some(first) = finding.evidence.first_mut() {
+        first.fields.push(("not on the volume any more".to_owned(), gone));
+    }
 }
 
 /// Most folders whose indexes are read for the fifth generation.

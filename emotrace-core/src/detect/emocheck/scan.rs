@@ -367,20 +367,20 @@ impl Scanner {
         if self.runs.is_empty() || !(logged || RUNS.contains(&event.descriptor.name)) {
             return;
         }
-        let mut found: Option<(String, String)> = None;
+        let mut found: Option<String> = None;
         for (_, value) in event.values.iter() {
             each_text(value, 0, &mut |text| {
                 let text = fold(text);
                 if let Some(path) = self.runs.keys().find(|path| text.contains(path.as_str())) {
-                    found.get_or_insert_with(|| (path.clone(), text.clone()));
+                    found.get_or_insert_with(|| path.clone());
                 }
             });
         }
-        if let Some((path, text)) = found
+        if let Some(path) = found
             && let Some(runs) = self.runs.get_mut(&path)
             && runs.len() < MAX_RUNS
         {
-            runs.push(Evidence::new(event, vec![("file".to_owned(), text)]));
+            runs.push(Evidence::new(event, Vec::new()));
         }
     }
 
@@ -822,14 +822,18 @@ impl Traces<'_> {
             return;
         }
         self.scanner.run(event);
-        // That a file is a program is no further trace of it, and the time at which a volume was made is none of a program.
-        if self.names.is_empty() || matches!(event.descriptor.name, "windows:file:pe" | "windows:prefetch:volume") {
+        // That a file is a program is no further trace of it; when a volume was made or a program linked is no time of it here.
+        if self.names.is_empty()
+            || matches!(event.descriptor.name, "windows:file:pe" | "windows:prefetch:volume")
+            || matches!(event.meaning, Meaning::LINKED | Meaning::IDENTIFIER_MADE)
+        {
             return;
         }
         // Of a file its path says all.
         let file = event.descriptor.name.starts_with("windows:file:");
         for name in &self.names {
-            // One row is one trace: the longest text tells most.
+            // One row is one trace: a path that ends in the program tells most, then the longest text.
+            let rank = |text: &str| (ends_in_program(text, &name.base), text.len());
             let mut best: Option<(&str, String)> = None;
             for (field, value) in event.values.iter().filter(|(field, _)| !file || *field == "path") {
                 each_text(value, 0, &mut |text| {
@@ -838,7 +842,7 @@ impl Traces<'_> {
                         return;
                     }
                     let place = if text.len() > 300 { event.origin.locator.path.as_str() } else { text };
-                    if best.as_ref().is_none_or(|(_, old)| place.len() > old.len()) {
+                    if best.as_ref().is_none_or(|(_, old)| rank(place) > rank(old)) {
                         best = Some((field, place.to_owned()));
                     }
                 });
@@ -879,6 +883,13 @@ fn names_program(text: &str, base: &str) -> bool {
                     && bytes.get(at + base.len() + 4).is_none_or(|after| !after.is_ascii_alphanumeric())
             }))
     })
+}
+
+/// True if the text ends in `\name.exe`.
+fn ends_in_program(text: &str, base: &str) -> bool {
+    let tail = text.len().checked_sub(base.len().saturating_add(5)).and_then(|at| text.get(at..));
+    let name = tail.and_then(|tail| tail.strip_prefix('\\')).and_then(|tail| tail.rsplit_once('.'));
+    name.is_some_and(|(name, extension)| name.eq_ignore_ascii_case(base) && extension.eq_ignore_ascii_case("exe"))
 }
 
 /// The root that a folder lies directly in.

@@ -99,7 +99,26 @@ fn second(value: &minijinja::Value, hours: u64) -> String {
     time.and_then(|t| Some(t.to_string().get(..19)?.replace('T', " "))).unwrap_or_else(|| text.to_owned())
 }
 
-/// The report as JSON: everything that the page shows.
+/// The report as JSON: everything that the page shows. Keys keep their meaning; later versions only add some.
+///
+/// | key | holds |
+/// |---|---|
+/// | `tool`, `version` | `emotrace` and its version |
+/// | `evidence` | facts of the image, its volumes and its acquisition, as in `evidence.json` |
+/// | `hashes` | hashes of the image, or null if they were not computed |
+/// | `hosts` | installed systems: [`Host`] |
+/// | `verdict` | [`Verdict`](crate::model::Verdict): `conclusion` (`confirmed`, `likely`, `suspicious`, `not_detected`, `inconclusive`), `because`, `score`, `state`, `reached` (pairs of step and place in `findings`), `window` (`from`, `until`, `first`, `last`), `users`, `points` (one for each weighed finding, with `why`), `stages`, `bonuses`, `unweighed`, `coverage`, `coverage_lines` |
+/// | `emocheck` | for each installed system an [`EmoCheck`](crate::model::EmoCheck), its `hits` with EmoCheck's own keys |
+/// | `story` | [`Story`](crate::model::Story): `chains` by account, `elsewhere`, `gaps` |
+/// | `findings` | each [`Finding`](crate::model::Finding) with its `rule`, `weight`, `time` and `evidence`; places in other lists count in this one, from 0 |
+/// | `findings_left_out` | findings that were counted but not kept |
+/// | `indicators` | [`Indicator`]s, also in `indicators.csv` and `indicators.stix.json` |
+/// | `exposure` | [`Exposure`](crate::model::Exposure): `stores` by kind and account, `not_counted` |
+/// | `rules` | how many rules were evaluated, which were not and why, and the rule set's SHA-256 |
+/// | `coverage`, `issues` | what was read by artifact, and what could not be read |
+///
+/// Times are RFC 3339, UTC, with seven digits; null means that there is none. Keys that end in `_ja` say in Japanese what the
+/// key without it says in English.
 pub fn json(input: &ReportInput<'_>) -> Value {
     json!({
         "tool": "emotrace",

@@ -72,7 +72,9 @@ pub(super) fn verdict(assessment: &Assessment) -> Value {
             let f = assessment.findings.get(p.finding)?;
             let message = f.evidence.first().map(|e| e.message.as_str());
             let window = v.window.as_ref();
-            let outside = f.time.zip(window).is_some_and(|(t, w)| t < w.from || t > w.until);
+            // What a security product says later belongs to the infection all the same.
+            let later = matches!(p.stage, Stage::Av | Stage::Antiforensics);
+            let outside = f.time.zip(window).is_some_and(|(t, w)| t < w.from || (t > w.until && !later));
             Some(json!({
                 "finding": p.finding, "rule": p.rule, "points": plain(p.points), "outside": outside, "title": f.rule.title, "title_ja": f.rule.title_ja,
                 "time": f.time, "message": message,
