@@ -1,1 +1,3 @@
-//! Measurements of emotrace, one file per question under `benches/`.
+//! Measurements of emotrace, one file per question under `benches/`, and the damage campaign.
+
+pub mod damage;

@@ -118,11 +118,13 @@ impl ArtifactError {
 pub struct Limits {
     /// Largest file that is read into memory as a whole, in bytes.
     pub max_whole_file: u64,
+    /// Issues of one input that are told one by one; those behind are counted.
+    pub max_issues: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { max_whole_file: 512 << 20 }
+        Self { max_whole_file: 512 << 20, max_issues: 10_000 }
     }
 }
 
@@ -310,6 +312,9 @@ pub struct Out<'a> {
     events: u64,
     from_logs: u64,
     issues: u64,
+    max_issues: u64,
+    /// Length of the input.
+    len: Option<u64>,
     rest_lost: bool,
     switched_off: Vec<(&'static str, String)>,
 }
@@ -327,9 +332,23 @@ impl<'a> Out<'a> {
             events: 0,
             from_logs: 0,
             issues: 0,
+            max_issues: Limits::default().max_issues,
+            len: None,
             rest_lost: false,
             switched_off: Vec::new(),
         }
+    }
+
+    /// How many issues are told one by one.
+    pub const fn with_limits(mut self, limits: Limits) -> Self {
+        self.max_issues = limits.max_issues;
+        self
+    }
+
+    /// The length of the input, where it is known: a damaged field may name a place behind it, which is no place of the
+    /// evidence. Then the issue's own words say what the field says.
+    pub const fn set_len(&mut self, len: u64) {
+        self.len = Some(len);
     }
 
     /// The account that the input as a whole belongs to: records that name none themselves get it.
@@ -357,6 +376,7 @@ impl<'a> Out<'a> {
     /// Goes on with a stream inside the input: what is given from here on comes from that place.
     pub fn enter(&mut self, locator: Arc<Locator>) {
         self.locator = locator;
+        self.len = None;
     }
 
     /// Events given so far.
@@ -455,13 +475,24 @@ impl<'a> Out<'a> {
     pub fn issue(&mut self, offset: Option<u64>, loss: Loss, error: impl ToString) {
         self.rest_lost |= loss == Loss::Rest;
         self.issues = self.issues.saturating_add(1);
-        self.sink.issue(ParseIssue {
-            locator: Arc::clone(&self.locator),
-            artifact: self.artifact,
-            offset,
-            loss,
-            error: error.to_string(),
-        });
+        if self.issues <= self.max_issues {
+            self.tell(offset, loss, error.to_string());
+        }
+    }
+
+    /// To be called when the input is read: says how many issues were counted only.
+    pub fn end(&mut self) {
+        let more = self.issues.saturating_sub(self.max_issues);
+        if more > 0 {
+            self.tell(None, Loss::Record, format!("{more} more issues of this input are counted, not listed"));
+        }
+    }
+
+    fn tell(&mut self, offset: Option<u64>, loss: Loss, error: String) {
+        let (locator, artifact) = (Arc::clone(&self.locator), self.artifact);
+        // The end is a place too: something should follow there.
+        let offset = offset.filter(|offset| self.len.is_none_or(|len| *offset <= len));
+        self.sink.issue(ParseIssue { locator, artifact, offset, loss, error });
     }
 
     /// The value, or a recorded issue about the lost record.

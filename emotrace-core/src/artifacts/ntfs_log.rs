@@ -1,7 +1,7 @@
 //! `$LogFile`: files made, freed, named, renamed and given other times, in the order in which NTFS did it.
 
 use super::artifact::{Artifact, ArtifactError, Completion, Out, Reads, Record, VolumeInput};
-use crate::bytes::{ReadAt, read_up_to};
+use crate::bytes::{ReadAt, Window, read_up_to};
 use crate::formats::index;
 use crate::formats::log_file::{Change, LogFile, Place, operation};
 use crate::formats::mft::{self, FileNameAttribute, attribute_type};
@@ -162,10 +162,18 @@ struct Sizes {
 
 fn parse(input: &VolumeInput<'_>, _host: &Host, out: &mut Out<'_>) -> Result<Completion, ArtifactError> {
     let Some(stream) = input.volume.open(r"\$LogFile", "") else { return Ok(Completion::Complete) };
-    let log = match LogFile::open(&*stream) {
+    // Windows makes logs of 64 MiB, and of 4 GiB at most. Where the limit is less, its beginning is read.
+    let limit = input.limits.max_whole_file;
+    if stream.len() > limit {
+        let error = format!("$LogFile is {} bytes long, its first {limit} are read", stream.len());
+        out.issue(Some(limit), Loss::Rest, error);
+    }
+    let len = stream.len().min(limit);
+    let stream = Window::new(stream, 0, len);
+    let log = match LogFile::open(&stream) {
         Ok(log) => log,
         // Formatters of other systems leave the log empty: Windows begins it anew.
-        Err(_) if is_blank(&*stream) => return Ok(Completion::Complete),
+        Err(_) if is_blank(&stream) => return Ok(Completion::Complete),
         Err(error) => return Err(error.into()),
     };
     let mut issues = Vec::new();

@@ -106,6 +106,7 @@ fn parse(input: &FileInput<'_>, _: &Host, out: &mut Out<'_>) -> Result<Completio
         Err(FormatError::Signature { .. }) => return Ok(Completion::NotThisFormat),
         found => found?,
     };
+    out.set_len(found.content_len);
     for error in &found.issues {
         let loss = if matches!(error, FormatError::Checksum { .. }) { Loss::None } else { Loss::Record };
         out.issue(Some(error.offset()), loss, error);

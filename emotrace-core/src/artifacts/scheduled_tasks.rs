@@ -138,7 +138,7 @@ fn is_xml(start: &[u8]) -> bool {
 }
 
 fn parse(input: &FileInput<'_>, host: &Host, out: &mut Out<'_>) -> Result<Completion, ArtifactError> {
-    let limits = super::Limits { max_whole_file: input.limits.max_whole_file.min(MAX_LEN) };
+    let limits = super::Limits { max_whole_file: input.limits.max_whole_file.min(MAX_LEN), ..input.limits };
     let data =
         FileInput { locator: input.locator.clone(), data: input.data, entry: input.entry, limits }.read_whole()?;
     let task = task_name(&input.locator.path);

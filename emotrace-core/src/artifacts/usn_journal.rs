@@ -223,6 +223,8 @@ fn walk(journal: &dyn ReadAt, ranges: &[(u64, u64)], visit: &mut dyn FnMut(Resul
     let mut buffer = vec![0; usize::try_from(WINDOW).unwrap_or(0)];
     for &(start, end) in ranges {
         let mut at = start.next_multiple_of(8);
+        // Where the last record of this stretch ended, if nothing was lost behind it.
+        let mut whole_to: Option<u64> = None;
         while at < end {
             let wanted = usize::try_from(end.saturating_sub(at)).unwrap_or(usize::MAX).min(buffer.len());
             let Some(window) = buffer.get_mut(..wanted) else { break };
@@ -231,6 +233,7 @@ fn walk(journal: &dyn ReadAt, ranges: &[(u64, u64)], visit: &mut dyn FnMut(Resul
                 // Some page in the window is bad: take the good ones before it.
                 Err(error) => match read_good_pages(journal, at, window) {
                     0 => {
+                        whole_to = None;
                         let problem = format!("{PAGE} bytes can't be read: {error}");
                         visit(Err(FormatError::Other { what: "change journal", offset: at, problem }));
                         at = (at | PAGE.saturating_sub(1)).saturating_add(1);
@@ -244,13 +247,28 @@ fn walk(journal: &dyn ReadAt, ranges: &[(u64, u64)], visit: &mut dyn FnMut(Resul
             }
             let last = n < wanted || at.saturating_add(n as u64) >= end;
             let mut records = Records::new(window.get(..n).unwrap_or_default(), at, last);
-            for found in records.by_ref() {
+            while let Some(found) = records.next() {
+                if let (Ok(record), Some(end)) = (&found, whole_to)
+                    && let Some(error) = erased(end, record.offset)
+                {
+                    visit(Err(error));
+                }
+                whole_to = found.is_ok().then(|| records.offset());
                 visit(found);
             }
             // At least one step each round, whatever the bytes are.
             at = records.offset().max(at.saturating_add(8));
         }
     }
+}
+
+/// The fault if there are more zeros between two records than Windows leaves: it leaves them at the end of a page, less than
+/// a page long.
+fn erased(end: u64, next: u64) -> Option<FormatError> {
+    let zeros = next.saturating_sub(end);
+    let usual = zeros == 0 || (zeros < PAGE && next.is_multiple_of(PAGE));
+    let problem = || format!("{zeros} zeros lie between two records: what stood there is lost");
+    (!usual).then(|| FormatError::Other { what: "change journal", offset: end, problem: problem() })
 }
 
 /// Reads page by page up to the first one that fails, and returns how many bytes that gave.
@@ -646,6 +664,28 @@ mod tests {
         let offsets: Vec<u64> = sink.events.iter().map(|event| event.origin.offset.unwrap()).collect();
         assert_eq!(offsets, (0..volume.journal.len() as u64).step_by(64).filter(|o| o / PAGE != 2).collect::<Vec<_>>());
         assert_eq!((completion, sink.issues.len(), sink.issues[0].offset), (Completion::Complete, 1, Some(2 * PAGE)));
+    }
+
+    /// A page that is zeros, and a sector of one: the records behind it are found, and it is told that some are lost.
+    #[test]
+    fn erased_records_are_reported() {
+        for (at, len) in [(2 * PAGE, PAGE), (2 * PAGE + 512, 512)] {
+            let mut volume = Volume::default();
+            while volume.journal.len() < 5 * PAGE as usize {
+                add(&mut volume.journal, at_record(), ROOT_DIRECTORY, "xx", CREATE, false);
+            }
+            let whole = run(&volume).1;
+            assert_eq!(whole.issues, []);
+            volume.journal[at as usize..(at + len) as usize].fill(0);
+            let (_, sink) = run(&volume);
+            assert_eq!(sink.events.len() as u64, whole.events.len() as u64 - len / 64);
+            let told: Vec<_> = sink.issues.iter().map(|issue| (issue.offset, issue.loss)).collect();
+            assert_eq!(told, [(Some(at), Loss::Record)]);
+        }
+    }
+
+    fn at_record() -> FileReference {
+        at(40, 1)
     }
 
     #[test]

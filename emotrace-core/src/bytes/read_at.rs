@@ -15,6 +15,13 @@ pub trait ReadAt: Send + Sync {
     /// When bytes that should be there can't be read.
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize>;
 
+    /// The first place from `offset` on that is not known to be a hole, at most [`ReadAt::len`]. A hole reads as zeros and
+    /// takes no room, so a few bytes of evidence can claim one of any size: who looks through a whole stream leaves out
+    /// what lies before that place.
+    fn next_data(&self, offset: u64) -> u64 {
+        offset.min(self.len())
+    }
+
     /// True if there is nothing to read.
     fn is_empty(&self) -> bool {
         self.len() == 0
@@ -25,6 +32,9 @@ impl<T: ReadAt + ?Sized> ReadAt for Arc<T> {
     fn len(&self) -> u64 {
         (**self).len()
     }
+    fn next_data(&self, offset: u64) -> u64 {
+        (**self).next_data(offset)
+    }
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
         (**self).read_at(offset, buf)
     }
@@ -34,6 +44,9 @@ impl<T: ReadAt + ?Sized> ReadAt for Box<T> {
     fn len(&self) -> u64 {
         (**self).len()
     }
+    fn next_data(&self, offset: u64) -> u64 {
+        (**self).next_data(offset)
+    }
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
         (**self).read_at(offset, buf)
     }
@@ -42,6 +55,9 @@ impl<T: ReadAt + ?Sized> ReadAt for Box<T> {
 impl<T: ReadAt + ?Sized> ReadAt for &T {
     fn len(&self) -> u64 {
         (**self).len()
+    }
+    fn next_data(&self, offset: u64) -> u64 {
+        (**self).next_data(offset)
     }
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
         (**self).read_at(offset, buf)
@@ -115,6 +131,11 @@ impl<S: ReadAt> Window<S> {
 impl<S: ReadAt> ReadAt for Window<S> {
     fn len(&self) -> u64 {
         self.len
+    }
+    fn next_data(&self, offset: u64) -> u64 {
+        let at = self.source.next_data(self.start.saturating_add(offset)).saturating_sub(self.start);
+        // What lies behind the source's end is no hole: it can't be read, and a read says so.
+        at.clamp(offset.min(self.len), self.len)
     }
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
         let left = usize::try_from(self.len.saturating_sub(offset)).unwrap_or(usize::MAX);

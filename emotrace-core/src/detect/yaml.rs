@@ -3,6 +3,8 @@
 //! Scalars are read as in YAML 1.2's core schema (`null`, `true`, whole numbers, text); dates stay text. Source: YAML 1.2.2,
 //! chapter 10. The scanner is the crate `saphyr-parser`; nothing else here knows it.
 
+use std::collections::{HashMap, HashSet};
+
 use saphyr_parser::{Event, Parser, ScalarStyle, Span};
 
 use super::error::{Place, RuleError};
@@ -11,6 +13,7 @@ use super::error::{Place, RuleError};
 const MAX_DEPTH: usize = 64;
 /// Nodes in one file, copies made by aliases included.
 const MAX_NODES: usize = 1_000_000;
+const TOO_LARGE: &str = "The file nests too deeply or is too large for a rule.";
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Kind {
@@ -87,7 +90,7 @@ impl Node {
 /// All documents of a file.
 pub(crate) fn parse(file: &str, text: &str) -> Result<Vec<Node>, RuleError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut reader = Reader { file, parser: Parser::new_from_str(text), anchors: Vec::new(), nodes: 0 };
+    let mut reader = Reader { file, parser: Parser::new_from_str(text), anchors: HashMap::new(), nodes: 0 };
     let mut documents = Vec::new();
     loop {
         let (event, span) = reader.next()?;
@@ -102,7 +105,8 @@ pub(crate) fn parse(file: &str, text: &str) -> Result<Vec<Node>, RuleError> {
 struct Reader<'a> {
     file: &'a str,
     parser: Parser<'a, saphyr_parser::StrInput<'a>>,
-    anchors: Vec<(usize, Node)>,
+    /// What each anchor names, and how many nodes that is.
+    anchors: HashMap<usize, (Node, usize)>,
     nodes: usize,
 }
 
@@ -124,19 +128,19 @@ impl<'a> Reader<'a> {
 
     fn node(&mut self, event: Event<'a>, span: Span, depth: usize) -> Result<Node, RuleError> {
         let place = Place { line: span.start.line(), column: span.start.col() + 1 };
-        self.nodes += 1;
-        if depth > MAX_DEPTH || self.nodes > MAX_NODES {
-            return self.error(place, "The file nests too deeply or is too large for a rule.");
+        self.take_nodes(1, place)?;
+        if depth > MAX_DEPTH {
+            return self.error(place, TOO_LARGE);
         }
         let (anchor, kind) = match event {
-            Event::Alias(id) => match self.anchors.iter().find(|(anchor, _)| *anchor == id) {
-                Some((_, node)) => {
-                    let copy = node.clone();
-                    self.nodes += count(&copy);
-                    return Ok(copy);
-                }
-                None => return self.error(place, "This alias names no anchor."),
-            },
+            Event::Alias(id) => {
+                let Some(nodes) = self.anchors.get(&id).map(|(_, nodes)| *nodes) else {
+                    return self.error(place, "This alias names no anchor.");
+                };
+                // Counted first: the copy is what a bomb is made of.
+                self.take_nodes(nodes, place)?;
+                return Ok(self.anchors.get(&id).map_or(Node { kind: Kind::Null, place }, |(node, _)| node.clone()));
+            }
             Event::Scalar(text, style, anchor, tag) => {
                 let plain = style == ScalarStyle::Plain && tag.is_none();
                 (anchor, if plain { plain_scalar(&text) } else { Kind::Text(text.into_owned()) })
@@ -157,13 +161,22 @@ impl<'a> Reader<'a> {
         };
         let node = Node { kind, place };
         if anchor != 0 {
-            self.anchors.push((anchor, node.clone()));
+            // What the anchor names is kept beside the tree, so it counts twice.
+            let nodes = count(&node);
+            self.take_nodes(nodes, place)?;
+            self.anchors.insert(anchor, (node.clone(), nodes));
         }
         Ok(node)
     }
 
+    fn take_nodes(&mut self, nodes: usize, place: Place) -> Result<(), RuleError> {
+        self.nodes = self.nodes.saturating_add(nodes);
+        if self.nodes > MAX_NODES { self.error(place, TOO_LARGE) } else { Ok(()) }
+    }
+
     fn entries(&mut self, start: Place, depth: usize) -> Result<Vec<(Key, Node)>, RuleError> {
         let mut entries: Vec<(Key, Node)> = Vec::new();
+        let mut names: HashSet<String> = HashSet::new();
         loop {
             let key = match self.next()? {
                 (Event::MappingEnd, _) => return Ok(entries),
@@ -173,7 +186,7 @@ impl<'a> Reader<'a> {
             let Some(text) = key.text().or_else(|| (key.kind == Kind::Null).then(String::new)) else {
                 return self.error(key.place, format!("A key must be text, but this is {}.", key.kind_name()));
             };
-            if entries.iter().any(|(k, _)| k.text == text) {
+            if !names.insert(text.clone()) {
                 return self.error(key.place, format!("The key '{text}' stands twice in this map."));
             }
             let (event, span) = self.next()?;
@@ -252,5 +265,24 @@ mod tests {
         }
         assert!(parse("a.yml", &text).is_err());
         assert!(parse("a.yml", &"[".repeat(100_000)).is_err());
+    }
+
+    /// Each anchor keeps a copy of what it names: fifty of them around one large list would be fifty lists.
+    #[test]
+    fn anchors_around_anchors_are_counted() {
+        let opened: String = (0..50).map(|n| format!("&a{n} [")).collect();
+        let nested = |items: usize| format!("{opened}{}{}", "x,".repeat(items), "]".repeat(50));
+        assert!(parse("a.yml", &nested(100_000)).is_err());
+        assert!(parse("a.yml", &nested(1000)).is_ok());
+    }
+
+    /// A map with many keys costs as many steps, not their square.
+    #[test]
+    fn many_keys_and_many_anchors() {
+        let keys: String = (0..100_000).map(|n| format!("k{n}: &a{n} 1\n")).collect();
+        let aliases: String = (0..100_000).map(|n| format!("- *a{n}\n")).collect();
+        let documents = parse("a.yml", &format!("x:\n{}list:\n{aliases}", keys.replace('k', " k"))).unwrap();
+        assert_eq!(documents[0].get("x").unwrap().entries().len(), 100_000);
+        assert_eq!(documents[0].get("list").unwrap().items().len(), 100_000);
     }
 }

@@ -221,6 +221,13 @@ impl<'s> LogFile<'s> {
         let mut page = vec![0; usize::try_from(self.page_size).unwrap_or_default()];
         let mut offset = self.first_page;
         while offset < self.source.len() {
+            // A hole is a stretch of blank pages.
+            let data = self.source.next_data(offset);
+            let pages = data.saturating_sub(offset).checked_div(self.page_size).unwrap_or(0);
+            offset = offset.saturating_add(pages.saturating_mul(self.page_size));
+            if offset >= self.source.len() {
+                break;
+            }
             match self.stored_page(offset, &mut page) {
                 Ok(true) => self.places_in(&page, offset, offset, &mut places),
                 Ok(false) => {}

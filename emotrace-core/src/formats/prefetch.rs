@@ -76,6 +76,8 @@ pub struct Prefetch {
     pub more_issues: u64,
     /// Where the content ends, if it ends before its claimed length.
     pub cut_at: Option<u64>,
+    /// Length of the content in which all offsets count: of the file, or of what its frame holds.
+    pub content_len: u64,
 }
 
 /// One run.
@@ -208,7 +210,8 @@ fn parse(content: &[u8]) -> Result<Prefetch, FormatError> {
     let (volumes, volume_count, volumes_len) = (header.u32()?, header.u32()?, header.u32()?);
     let layout = Layout::of(version, metrics)?;
 
-    let mut prefetch = Prefetch { version, executable, path_hash, scenario, ..Prefetch::default() };
+    let content_len = content.len() as u64;
+    let mut prefetch = Prefetch { version, executable, path_hash, scenario, content_len, ..Prefetch::default() };
     let available = content.len() as u64;
     if available < length {
         prefetch.cut_at = Some(available);
@@ -358,6 +361,10 @@ impl Prefetch {
         let mut at = Cursor::new(section, "prefetch volume path", section_offset);
         at.seek(to_usize(path));
         let device_path = name(&mut at, to_usize(path_len), budget)?;
+        if device_path.is_empty() {
+            let (what, value, problem) = ("prefetch volume path", path.into(), "a volume has a path; this one is lost");
+            self.issue(FormatError::Value { what, offset, value, problem });
+        }
         let mut volume =
             Volume { device_path, created, serial, directories: Vec::new(), references: Vec::new(), offset };
 

@@ -364,7 +364,9 @@ impl Evidence {
             if !matches!(found.content, VolumeContent::Ntfs { .. }) {
                 continue;
             }
-            let window: Arc<dyn ReadAt> = Arc::new(Window::new(Arc::clone(&source), found.start, found.len));
+            // What a partition table claims behind the end of the evidence can't be read, and is told as an issue of the layout.
+            let len = found.len.min(source.len().saturating_sub(found.start));
+            let window: Arc<dyn ReadAt> = Arc::new(Window::new(Arc::clone(&source), found.start, len));
             match NtfsVolume::open(Arc::clone(&window)) {
                 Ok(volume) => {
                     first_serial = first_serial.or(volume.facts().serial);
@@ -551,11 +553,19 @@ fn open_table(folder: &Folder) -> Result<NtfsVolume, String> {
 fn equal(a: &dyn ReadAt, b: &dyn ReadAt) -> bool {
     const STEP: usize = 1 << 18;
     let (mut left, mut right) = (vec![0; STEP], vec![0; STEP]);
-    a.len() == b.len()
-        && (0..a.len()).step_by(STEP).all(|at| match (read_up_to(a, at, &mut left), read_up_to(b, at, &mut right)) {
-            (Ok(n), Ok(m)) => n == m && left[..n] == right[..m],
-            _ => false,
-        })
+    if a.len() != b.len() {
+        return false;
+    }
+    let mut at = 0;
+    while at < a.len() {
+        // What is a hole in both is zeros in both.
+        at = a.next_data(at).min(b.next_data(at)).max(at);
+        match (read_up_to(a, at, &mut left), read_up_to(b, at, &mut right)) {
+            (Ok(n), Ok(m)) if n == m && left[..n] == right[..m] => at = at.saturating_add(STEP as u64),
+            _ => return false,
+        }
+    }
+    true
 }
 
 fn name_of(path: &Path) -> String {

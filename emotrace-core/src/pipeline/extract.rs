@@ -285,10 +285,12 @@ impl Run<'_> {
         let mut lane = self.lane();
         let Lane { worker, coverage, .. } = &mut *lane;
         worker.start(Job { artifact: planned.index, input: number });
-        let out = Out::new(worker, planned.artifact.name, Arc::clone(&locator), state(entry));
+        let out = Out::new(worker, planned.artifact.name, Arc::clone(&locator), state(entry))
+            .with_limits(self.options.limits);
         let parse = |out: &mut Out<'_>| {
             let read = |source| ArtifactError::Read { offset: 0, source };
             let data = mounted.files.open(entry, &found.stream).map_err(read)?;
+            out.set_len(data.len());
             let limits = self.options.limits;
             let file = FileInput { locator, data: &*data, entry: Some(entry), limits };
             parse_file(planned.artifact, &file, input.part.clone(), host, out)
@@ -329,7 +331,7 @@ impl Run<'_> {
         let mut lane = self.lane();
         let Lane { worker, coverage, .. } = &mut *lane;
         worker.start(Job { artifact: WALK, input });
-        let mut registry = Out::new(worker, REGISTRY, Arc::clone(locator), state);
+        let mut registry = Out::new(worker, REGISTRY, Arc::clone(locator), state).with_limits(self.options.limits);
         let counts = coverage.of(REGISTRY);
         // A file that only might have been a hive was not one.
         if matches!(hive, Ok(None)) && !hives::is_hive_path(path) {
@@ -348,6 +350,7 @@ impl Run<'_> {
                 return registry.issue(None, Loss::Whole, error);
             }
         };
+        registry.set_len(hive.len());
         for issue in hive.issues() {
             registry.issue(Some(issue.offset), issue.loss, issue.error);
         }
@@ -357,6 +360,7 @@ impl Run<'_> {
                            changes are missing";
             registry.issue(Some(0), Loss::None, problem);
         }
+        registry.end();
         counts.complete = counts.complete.saturating_add(1);
         counts.issues = counts.issues.saturating_add(registry.issues());
         let identity = Identity::of(&hive, path, host);
@@ -373,8 +377,10 @@ impl Run<'_> {
             worker.start(Job { artifact: planned.index, input });
             let found = guarded(|| {
                 hives::for_each_match(&hive, &identity, keys, locator, &mut |key: &KeyInput<'_>| {
-                    let out = Out::new(worker, planned.artifact.name, Arc::clone(locator), state);
+                    let out = Out::new(worker, planned.artifact.name, Arc::clone(locator), state)
+                        .with_limits(self.options.limits);
                     job(out.with_user(identity.account()).with_copies(also_in), coverage, true, |out| {
+                        out.set_len(hive.len());
                         parse(key, host, out)
                     });
                 });
@@ -383,8 +389,10 @@ impl Run<'_> {
                 remains.for_each_match(&identity, keys, values, locator, &mut |key, lost| {
                     // All that a deleted hive holds is deleted.
                     let state = if state == State::Live { lost } else { state };
-                    let out = Out::new(worker, planned.artifact.name, Arc::clone(locator), state);
+                    let out = Out::new(worker, planned.artifact.name, Arc::clone(locator), state)
+                        .with_limits(self.options.limits);
                     job(out.with_user(identity.account()).with_copies(also_in), coverage, true, |out| {
+                        out.set_len(hive.len());
                         parse(key, host, out)
                     });
                 });
@@ -413,7 +421,8 @@ impl Run<'_> {
                 let mut lane = self.lane();
                 let Lane { worker, coverage, .. } = &mut *lane;
                 worker.start(Job { artifact: planned.index, input });
-                let out = Out::new(worker, planned.artifact.name, Arc::clone(&locator), State::Live);
+                let out = Out::new(worker, planned.artifact.name, Arc::clone(&locator), State::Live)
+                    .with_limits(self.options.limits);
                 let limits = self.options.limits;
                 job(out, coverage, true, |out| parse(&VolumeInput { locator, volume: mounted, limits }, &host, out));
                 self.progress.advance(1);
@@ -442,9 +451,11 @@ impl Run<'_> {
                     let mut lane = self.lane();
                     let Lane { worker, coverage, .. } = &mut *lane;
                     worker.start(Job { artifact: planned.index, input });
-                    let out = Out::new(worker, artifact.name, Arc::clone(&locator), State::Live);
+                    let out = Out::new(worker, artifact.name, Arc::clone(&locator), State::Live)
+                        .with_limits(self.options.limits);
                     let limits = self.options.limits;
                     job(out, coverage, true, |out| {
+                        out.set_len(loose.data.len());
                         let file = FileInput { locator, data: &*loose.data, entry: None, limits };
                         parse_file(artifact, &file, 0..u64::MAX, &host, out)
                     });
@@ -567,6 +578,7 @@ fn job(
         Ok(Err(error)) => out.issue(Some(error.offset()), Loss::Whole, error),
         Err(panic) => out.issue(None, Loss::Whole, panic),
     }
+    out.end();
     let counts = coverage.of(artifact);
     let outcome = match result {
         Ok(Ok(Completion::Complete)) => &mut counts.complete,

@@ -198,6 +198,24 @@ fn gpt_in_both_sector_sizes_whole_and_damaged() {
     }
 }
 
+/// Four billion entries, with checksums that fit, take half a terabyte: such a table is refused and the volume is looked for.
+#[test]
+fn a_gpt_with_four_billion_entries() {
+    let mut disk = vec![0; 16 * MIB];
+    put_gpt(&mut disk, 512, &[(8 * 2048, 12 * 2048 - 1)]);
+    put_ntfs(&mut disk, 8 * MIB, 4 * MIB, 9);
+    for header in [512, disk.len() - 512] {
+        disk[header + 80..header + 84].fill(0xff);
+        disk[header + 16..header + 20].fill(0);
+        let sum = crc(&disk[header..header + 92]);
+        disk[header + 16..header + 20].copy_from_slice(&sum);
+    }
+    let layout = read_layout(&disk);
+    assert_eq!((layout.volumes.len(), layout.volumes[0].start), (1, mib(8)));
+    assert_eq!(layout.volumes[0].found_by, FoundBy::Scan);
+    assert!(layout.issues.iter().any(|issue| issue.error.contains("GPT")), "{:?}", layout.issues);
+}
+
 #[test]
 fn an_old_gpt_behind_a_new_mbr_is_not_read() {
     let mut disk = vec![0; 16 * MIB];

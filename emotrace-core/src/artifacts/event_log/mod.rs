@@ -96,8 +96,12 @@ fn parts(data: &dyn ReadAt) -> Vec<Range<u64>> {
     let mut start = [0; 8];
     let signed = read_up_to(data, 0, &mut start).is_ok_and(|n| n == start.len() && evtx::has_file_header(&start));
     let chunks = if signed { data.len().div_ceil(CHUNK_SIZE) } else { 1 };
-    let mut parts: Vec<_> =
-        (0..chunks).step_by(CHUNKS as usize).map(|first| first..first.saturating_add(CHUNKS)).collect();
+    let mut parts: Vec<Range<u64>> = Vec::new();
+    let mut first = 0;
+    while first < chunks {
+        parts.push(first..first.saturating_add(CHUNKS));
+        first = evtx::next_chunk(data, first.saturating_add(CHUNKS));
+    }
     if let Some(last) = parts.last_mut() {
         last.end = u64::MAX;
     }
@@ -126,6 +130,10 @@ fn parse(
     }
     let mut completion = Completion::Complete;
     let mut line = String::new();
+    if let Some(error) = file.cut().filter(|_| chunks.start == 0) {
+        completion = Completion::Truncated { at: input.data.len() };
+        out.issue(Some(error.offset()), Loss::Rest, error);
+    }
     file.records(chunks, &mut |record| match record {
         Ok(record) => out.give(event(record, host, &mut line)),
         // The bytes are there, and are read; and what stood in unused space was no part of the log any more.

@@ -432,6 +432,19 @@ pub(crate) fn each_text<'a>(value: &'a Value, f: &mut impl FnMut(std::borrow::Co
 mod tests {
     use super::*;
 
+    /// A pattern that would take a gigabyte, or nests too deeply, is refused by the crate's limits (10 MiB, 250 levels);
+    /// what can be built takes time in proportion to the text, whatever it repeats.
+    #[test]
+    fn regex_bombs() {
+        for bomb in
+            ["(a{1000}){1000}".to_owned(), r"\w{500}{500}{500}".to_owned(), "(".repeat(5000) + "a" + &")".repeat(5000)]
+        {
+            assert!(regex(&bomb, false, false, false).is_err(), "{bomb:.40}");
+        }
+        let Ok(Pattern::Regex { regex, .. }) = regex("^(a+)+$", false, false, false) else { panic!("a plain pattern") };
+        assert!(!regex.is_match(&("a".repeat(100_000) + "b")), "a backtracking engine would not come back");
+    }
+
     fn hits(pattern: &str, anchor: Anchor, cased: bool, text: &str) -> bool {
         TextPattern::parse(pattern, anchor, cased).matches(text, &fold(text))
     }

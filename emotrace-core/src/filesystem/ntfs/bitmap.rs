@@ -1,4 +1,5 @@
-//! `$Bitmap`: which clusters are in use. It says what of a deleted file may still be there.
+//! `$Bitmap`: which clusters are in use. It says what of a deleted file may still be there. And the bitmap of `$MFT`: which
+//! records are in use. It says what was lost where a record is zeros.
 
 use super::NtfsVolume;
 use crate::bytes::{ReadAt, read_up_to};
@@ -9,6 +10,8 @@ use crate::model::{FileReference, Recoverability};
 const BITMAP: FileReference = FileReference { record: 6, sequence: 0 };
 /// Largest bitmap that is kept in memory: 16 TiB of clusters of 4 KiB.
 const MAX_BITMAP: u64 = 512 << 20;
+/// The bitmap of `$MFT`, in record 0.
+const MFT: FileReference = FileReference { record: 0, sequence: 0 };
 /// Bytes of the bitmap that are counted together.
 const STEP: usize = 512;
 const BITS: u64 = STEP as u64 * 8;
@@ -63,6 +66,28 @@ impl Bitmap {
     fn free_of(&self, first: u64, count: u64) -> Option<u64> {
         let used = self.used_before(first.checked_add(count)?)?.checked_sub(self.used_before(first)?)?;
         count.checked_sub(used)
+    }
+}
+
+/// Which records of `$MFT` are in use.
+#[derive(Default)]
+pub(super) struct RecordsInUse(Vec<u8>);
+
+impl RecordsInUse {
+    /// Reads the bitmap of `$MFT`; without one, nothing is known to be in use.
+    pub(super) fn read(volume: &NtfsVolume) -> Self {
+        let Ok(stream) = volume.attribute(MFT, attribute_type::BITMAP, "") else { return Self::default() };
+        let len = stream.len().min(volume.records.div_ceil(8));
+        let mut bytes = vec![0; usize::try_from(len).unwrap_or_default()];
+        let got = read_up_to(&stream, 0, &mut bytes).unwrap_or(0);
+        bytes.truncate(got);
+        Self(bytes)
+    }
+
+    /// True if the bitmap says so.
+    pub(super) fn has(&self, record: u64) -> bool {
+        let byte = usize::try_from(record / 8).ok().and_then(|at| self.0.get(at));
+        byte.is_some_and(|byte| byte.checked_shr((record % 8) as u32).is_some_and(|byte| byte & 1 == 1))
     }
 }
 

@@ -23,7 +23,7 @@ use std::sync::{Arc, OnceLock};
 pub use open::NtfsError;
 pub use reader::{AttributeReader, Extent, Place};
 
-use self::bitmap::Bitmap;
+use self::bitmap::{Bitmap, RecordsInUse};
 use self::directory::Upcase;
 use self::paths::{Paths, ROOT};
 use self::records::{Claims, Draft, Issues};
@@ -40,6 +40,8 @@ use crate::model::{FileEntry, FileReference, Loss, SlackName, Timestamp};
 const RECORDS_PER_PART: u64 = 4096;
 /// Bytes of `$MFT` that are read at once.
 const READ_LEN: u64 = 1 << 20;
+/// Records before this one are the file system's own or reserved for it.
+const FIRST_USER_RECORD: u64 = 24;
 /// Longest reparse point of a file that the overlay filter compresses; Windows writes 24 bytes.
 const MAX_WOF_POINT: u64 = 1024;
 
@@ -57,6 +59,7 @@ pub struct NtfsVolume {
     upcase: OnceLock<Upcase>,
     owners: OnceLock<Owners>,
     bitmap: OnceLock<Option<Bitmap>>,
+    records_in_use: OnceLock<RecordsInUse>,
     /// Only `$MFT` is at hand.
     table: Option<Table>,
 }
@@ -267,8 +270,12 @@ impl Walk<'_> {
     }
 
     fn record(&mut self, number: u64, bytes: &mut [u8]) {
-        // Never used.
         if bytes.starts_with(&[0; 4]) && bytes.iter().all(|b| *b == 0) {
+            let in_use = self.volume.records_in_use.get_or_init(|| RecordsInUse::read(self.volume));
+            // Else it was never used. Formatters reserve the first records without writing them.
+            if number >= FIRST_USER_RECORD && in_use.has(number) {
+                self.lose(number, "lost", "the record is zeros, but the bitmap of $MFT says that it is in use");
+            }
             return;
         }
         let offset = number.saturating_mul(self.volume.record_size());

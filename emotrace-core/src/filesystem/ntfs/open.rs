@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::paths::Paths;
 use super::reader::{AttributeReader, Place, Sizes};
-use super::records::{is_whole, issue_of, read_mirror, read_small};
+use super::records::{fitting, is_whole, issue_of, read_mirror, read_small};
 use super::{FileSystemFacts, FileSystemIssue, NtfsVolume};
 use crate::bytes::{FormatError, ReadAt, read_exact_at, read_up_to, text};
 use crate::formats::mft::{self, Attribute, Body, NonResident, Record, Run, VolumeInformation, attribute_type};
@@ -74,6 +74,7 @@ impl NtfsVolume {
             upcase: OnceLock::new(),
             owners: OnceLock::new(),
             bitmap: OnceLock::new(),
+            records_in_use: OnceLock::new(),
             table: None,
         };
         volume.read_volume_record();
@@ -204,7 +205,8 @@ impl MftParts {
 
     fn reader(&self, source: &Arc<dyn ReadAt>, boot: &BootSector) -> AttributeReader {
         let sizes = self.sizes.unwrap_or_default();
-        AttributeReader::clusters(Arc::clone(source), boot.cluster_size.into(), self.runs.clone(), sizes)
+        let held = source.len().div_ceil(u64::from(boot.cluster_size).max(1));
+        AttributeReader::clusters(Arc::clone(source), boot.cluster_size.into(), fitting(self.runs.clone(), held), sizes)
     }
 }
 

@@ -158,6 +158,8 @@ impl NtfsVolume {
     fn path(&self, record: u64) -> Arc<Path> {
         let mut chain: Vec<(u64, Arc<Directory>)> = Vec::new();
         let mut seen = HashSet::new();
+        // Directories from here on lie in each other: each is an orphan, whichever of them was asked for first.
+        let mut circle = usize::MAX;
         let mut at = record;
         let start = loop {
             if at == ROOT {
@@ -166,7 +168,11 @@ impl NtfsVolume {
             if let Some(path) = self.paths.read(at, |shard| shard.paths.get(&at).cloned()) {
                 break path;
             }
-            let Some(directory) = self.directory(at).filter(|_| seen.insert(at)) else { break orphan() };
+            if !seen.insert(at) {
+                circle = chain.iter().position(|(known, _)| *known == at).unwrap_or(usize::MAX);
+                break orphan();
+            }
+            let Some(directory) = self.directory(at) else { break orphan() };
             let parent = directory.parent;
             let child_deleted = !directory.in_use;
             chain.push((at, directory));
@@ -176,8 +182,9 @@ impl NtfsVolume {
             }
         };
         let mut path = start;
-        for (record, directory) in chain.into_iter().rev() {
-            let parent = if path.text.len().saturating_add(directory.name.len()) < MAX_PATH { path } else { orphan() };
+        for (place, (record, directory)) in chain.into_iter().enumerate().rev() {
+            let fits = path.text.len().saturating_add(directory.name.len()) < MAX_PATH;
+            let parent = if fits && place < circle { path } else { orphan() };
             let text = join(&parent.text, &directory.name);
             path = Arc::new(Path { text: text.into(), orphan: parent.orphan });
             self.keep_path(record, &path);

@@ -139,6 +139,18 @@ impl ReadAt for AttributeReader {
         self.size
     }
 
+    fn next_data(&self, offset: u64) -> u64 {
+        let end = self.size.min(self.initialized);
+        let Content::Clusters { extents, units, .. } = &self.content else { return offset.min(self.size) };
+        // The hole at the end of a compression unit is what was saved: only a unit without clusters is a hole.
+        let unit = units.as_ref().map_or(1, |units| units.size);
+        let from = offset.saturating_sub(offset.checked_rem(unit).unwrap_or(0));
+        let first = extents.partition_point(|extent| extent.end <= from);
+        let data = extents.get(first..).unwrap_or_default().iter().find(|e| matches!(e.place, Place::Volume(_)));
+        let at = data.map_or(self.size, |e| e.start.saturating_sub(e.start.checked_rem(unit).unwrap_or(0)).max(offset));
+        if at < end { at } else { self.size }
+    }
+
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
         let within = |end: u64| usize::try_from(end.saturating_sub(offset)).unwrap_or(usize::MAX);
         let n = buf.len().min(within(self.size));

@@ -51,6 +51,8 @@ struct StreamDraft {
     covered: Vec<(u64, u64)>,
     /// Virtual clusters of all extents, if the first one was seen.
     clusters: Option<u64>,
+    /// Clusters of all runs that are no holes.
+    held: u64,
     /// First cluster and number of each run of a deleted file.
     runs: Vec<(u64, u64)>,
     offset: u64,
@@ -86,6 +88,11 @@ impl NtfsVolume {
 
     fn cluster_size(&self) -> u64 {
         self.boot.cluster_size.into()
+    }
+
+    /// Clusters that the evidence has room for, whatever the boot sector says.
+    fn clusters_held(&self) -> u64 {
+        self.source.len().div_ceil(self.cluster_size().max(1))
     }
 
     /// Joins a base record with its extension records. An extension record that has no base is read as a base of its own.
@@ -218,7 +225,7 @@ impl NtfsVolume {
         part: &NonResident<'_>,
         issue: Issues<'_>,
     ) {
-        let (mut end, mut outside) = (part.lowest_vcn, None);
+        let (mut end, mut outside, mut held) = (part.lowest_vcn, None, 0u64);
         let deleted = draft.entry.deleted;
         let mut runs = Vec::new();
         let clusters = self.clusters().unwrap_or(u64::MAX);
@@ -226,6 +233,7 @@ impl NtfsVolume {
             end = run.vcn.saturating_add(run.clusters);
             let lcn = run.lcn.map(|lcn| lcn.saturating_add(run.clusters));
             outside = outside.or(lcn.filter(|end| *end > clusters));
+            held = held.saturating_add(run.lcn.map_or(0, |_| run.clusters));
             if deleted {
                 runs.extend(run.lcn.map(|lcn| (lcn, run.clusters)));
             }
@@ -240,6 +248,7 @@ impl NtfsVolume {
         }
         let stream = draft.stream(name, attribute.offset);
         stream.covered.push((part.lowest_vcn, end));
+        stream.held = stream.held.saturating_add(held);
         stream.runs.append(&mut runs);
         if part.lowest_vcn == 0 && stream.clusters.is_none() {
             let clusters = part.allocated.div_ceil(self.cluster_size().max(1));
@@ -259,6 +268,18 @@ impl NtfsVolume {
     /// Checks that each stream has all its extents, and sorts names and streams.
     fn finish(&self, draft: &mut Draft, number: u64, issue: Issues<'_>) {
         for stream in &mut draft.streams {
+            let most = self.clusters_held();
+            if stream.held > most {
+                issue(FileSystemIssue {
+                    record: Some(number),
+                    offset: Some(stream.offset),
+                    loss: Loss::Rest,
+                    error: format!(
+                        "the stream `{}` names {} clusters, but the evidence has {most}; what lies behind is not read",
+                        stream.facts.name, stream.held
+                    ),
+                });
+            }
             stream.covered.sort_unstable();
             let mut at = 0u64;
             let mut gap = None;
@@ -558,7 +579,14 @@ impl Draft {
         let place = self.streams.iter().position(|stream| stream.facts.name == name);
         let place = place.unwrap_or_else(|| {
             let facts = StreamFacts { name, ..StreamFacts::default() };
-            self.streams.push(StreamDraft { facts, covered: Vec::new(), clusters: None, runs: Vec::new(), offset });
+            self.streams.push(StreamDraft {
+                facts,
+                covered: Vec::new(),
+                clusters: None,
+                held: 0,
+                runs: Vec::new(),
+                offset,
+            });
             self.streams.len().saturating_sub(1)
         });
         // The place was just found or made.
@@ -574,6 +602,22 @@ impl Draft {
                 StreamFacts { name, size, initialized: size, resident: true, ..facts_of_flags(attribute.flags) };
         }
     }
+}
+
+/// Runs up to as many clusters as the evidence has: a stream can't hold more, and a few bytes of runs would else ask for
+/// the same clusters again and again, or for exabytes behind the evidence's end.
+pub(super) fn fitting(mut runs: Vec<mft::Run>, clusters: u64) -> Vec<mft::Run> {
+    runs.sort_by_key(|run| run.vcn);
+    let mut left = clusters;
+    runs.retain_mut(|run| {
+        if run.lcn.is_none() {
+            return true;
+        }
+        run.clusters = run.clusters.min(left);
+        left = left.saturating_sub(run.clusters);
+        run.clusters > 0
+    });
+    runs
 }
 
 /// The extents of one attribute, gathered from the records of a file.
@@ -662,6 +706,7 @@ impl Parts<'_> {
         let known = ends.max().unwrap_or(0).saturating_mul(cluster_size);
         let whole = Sizes { allocated: known, size: known, initialized: known, unit_clusters: 0 };
         let (mut sizes, unit) = part.first.unwrap_or((whole, 0));
+        let runs = fitting(part.runs, self.volume.clusters_held());
         let method = part.flags & ATTRIBUTE_COMPRESSION_MASK;
         if method == 0 && part.flags & ATTRIBUTE_SPARSE == 0 {
             // A stream without holes is no longer than the volume, whatever its record says.
@@ -677,6 +722,6 @@ impl Parts<'_> {
             }
             sizes.unit_clusters = unit_clusters;
         }
-        Ok(AttributeReader::clusters(Arc::clone(&self.volume.source), cluster_size, part.runs, sizes))
+        Ok(AttributeReader::clusters(Arc::clone(&self.volume.source), cluster_size, runs, sizes))
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io::ErrorKind;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
 use crate::bytes::{Window, read_up_to};
@@ -73,6 +74,11 @@ fn with(mut attributes: Vec<Vec<u8>>, more: &[Vec<u8>]) -> Vec<Vec<u8>> {
     attributes
 }
 
+/// A bitmap of 64 bits in which these are set.
+fn bits(set: &[u64]) -> [u8; 8] {
+    set.iter().fold(0u64, |bits, n| bits | 1 << n).to_le_bytes()
+}
+
 const ROOT_REF: u64 = 5 | 5 << 48;
 
 /// An entry of the root's index.
@@ -103,7 +109,8 @@ fn image() -> Image {
     ]
     .concat();
     let lists = samples::resident(kind::ATTRIBUTE_LIST, "", &list);
-    image.set(0, 1, LIVE, &with(named(ROOT_REF, "$MFT"), &[lists, samples::extent(mft)]));
+    let in_use = samples::resident(kind::BITMAP, "", &bits(&[0, 3, 5, 10, 24, 30, 31, 32, 33, 34, 35, 60]));
+    image.set(0, 1, LIVE, &with(named(ROOT_REF, "$MFT"), &[lists, samples::extent(mft), in_use]));
     let rest = Sample { lowest: 48, highest: 63, pairs: &[0x21, 16, MFT_2 as u8, 0, 0], ..Sample::default() };
     image.set_extension(24, 1, LIVE, reference(0, 1), &[samples::extent(rest)]);
 
@@ -542,6 +549,20 @@ fn damaged_records_are_flagged_or_told() {
     assert_eq!(told, expected);
     assert!(issues[2].error.contains("records 50 to 52"));
     assert_eq!(content(&volume, 31, "").unwrap(), b"hello");
+}
+
+/// A record that is zeros looks as if it was never used; the bitmap of `$MFT` knows better.
+#[test]
+fn a_record_in_use_that_is_zeros_is_lost_not_unused() {
+    let mut image = image();
+    for number in [31, 33, 50] {
+        image.bytes[place(number)..][..1024].fill(0);
+    }
+    let volume = image.open().unwrap();
+    let (_, issues) = walk(&volume);
+    let told: Vec<_> = issues.iter().map(|i| (i.record, i.offset, i.loss)).collect();
+    assert_eq!(told, [31, 33].map(|n| (Some(n), Some(n * 1024), Loss::Record)), "{issues:?}");
+    assert!(issues[0].error.contains("is zeros"));
 }
 
 #[test]
@@ -1061,4 +1082,138 @@ fn a_deleted_file_by_its_old_number() {
     image.set(31, 2, LIVE, &named(ROOT_REF, "new"));
     let volume = image.open().unwrap();
     assert!(volume.entry(FileReference { record: 31, sequence: 1 }).is_err());
+}
+// ---- Bombs: a few bytes that claim much. What they cost is bounded by what the evidence holds, counted in reads. --------
+
+/// Counts what is asked of a volume.
+struct Counting {
+    bytes: Vec<u8>,
+    reads: AtomicUsize,
+    asked: AtomicUsize,
+}
+
+impl ReadAt for Counting {
+    fn len(&self) -> u64 {
+        self.bytes.len() as u64
+    }
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
+        self.reads.fetch_add(1, Ordering::Relaxed);
+        self.asked.fetch_add(buf.len(), Ordering::Relaxed);
+        self.bytes.read_at(offset, buf)
+    }
+}
+
+impl Image {
+    fn count(self) -> (Arc<Counting>, NtfsVolume) {
+        let source = Arc::new(Counting { bytes: self.bytes, reads: AtomicUsize::new(0), asked: AtomicUsize::new(0) });
+        let volume = NtfsVolume::open(Arc::clone(&source) as Arc<dyn ReadAt>).unwrap();
+        (source, volume)
+    }
+}
+
+#[test]
+fn directories_that_lie_in_each_other() {
+    let mut image = image();
+    for (number, parent, name) in [(40, 41, "a"), (41, 40, "b"), (42, 42, "own")] {
+        image.set(number, 1, LIVE | DIRECTORY, &named(reference(parent, 1), name));
+    }
+    image.set(43, 1, LIVE, &named(reference(40, 1), "in a.txt"));
+    image.set(44, 1, LIVE, &named(reference(42, 1), "in own.txt"));
+    let (source, volume) = image.count();
+    let (entries, _) = walk(&volume);
+    let path = |number: u64| {
+        let found = entries.iter().find(|entry| entry.reference.is_some_and(|r| r.record == number));
+        found.unwrap().names[0].path.clone()
+    };
+    assert_eq!(path(43), r"\$Orphan\a\in a.txt");
+    assert_eq!(path(40), r"\$Orphan\b\a");
+    assert_eq!(path(44), r"\$Orphan\own\in own.txt");
+    assert!(entries.iter().all(|entry| entry.names.iter().all(|name| name.path.len() < 40)));
+    assert!(source.reads.load(Ordering::Relaxed) < 100);
+}
+
+#[test]
+fn sixteen_exabytes_of_holes() {
+    let mut image = image();
+    // One cluster of content, 2^53 clusters of hole, one cluster of content, and no end of hole.
+    let pairs =
+        [&[0x21, 1, 0x2c, 1][..], &[0x07, 0, 0, 0, 0, 0, 0, 0x10], &[0x11, 1, 1], &[0x07, 0, 0, 0, 0, 0, 0, 0x0f, 0]]
+            .concat();
+    let sample = Sample {
+        flags: 0x8000,
+        highest: (1 << 53) - 1,
+        allocated: 1 << 63,
+        size: (1 << 63) - 1,
+        initialized: (1 << 63) - 1,
+        pairs: &pairs,
+        ..Sample::default()
+    };
+    image.set(40, 1, LIVE, &with(named(ROOT_REF, "System.evtx"), &[samples::extent(sample)]));
+    image.cluster(300, b"ElfFile");
+    image.cluster(301, b"middle");
+    let (source, volume) = image.count();
+    let reader = volume.open(&entry(&volume, 40), "").unwrap();
+    assert!(reader.len() > 1 << 62);
+    let middle = ((1 << 52) + 1) * 1024;
+    assert_eq!([0, 1024, middle, middle + 1024].map(|at| reader.next_data(at)), [0, middle, middle, reader.len()]);
+    let mut buf = [0xee; 6];
+    assert_eq!(read_up_to(&*reader, middle, &mut buf).unwrap(), 6);
+    assert_eq!(buf, *b"middle");
+    // What an event log of that length costs.
+    let before = source.reads.load(Ordering::Relaxed);
+    let mut records = 0;
+    let log = crate::formats::evtx::EvtxFile::open(&*reader).unwrap();
+    log.records(0..u64::MAX, &mut |_| records += 1);
+    assert!(records <= 2 && source.reads.load(Ordering::Relaxed) - before < 100);
+}
+
+#[test]
+fn a_million_entries_in_an_attribute_list() {
+    let mut image = image();
+    // The same 180 clusters 178 times: 31 MiB of entries that all name other records.
+    let first = [0x22, 180, 0, 0xfa, 0].to_vec();
+    let pairs = [first, [0x12, 180, 0, 0].repeat(177), vec![0]].concat();
+    let entries: Vec<u8> =
+        (0..5760).flat_map(|n| samples::list_entry(kind::DATA, "", n, reference(n % 60, 9))).collect();
+    image.bytes[250 * CLUSTER..250 * CLUSTER + entries.len()].copy_from_slice(&entries);
+    let list = Sample {
+        type_code: kind::ATTRIBUTE_LIST,
+        highest: 32_039,
+        allocated: 32_040 * 1024,
+        size: 32_040 * 1024,
+        initialized: 32_040 * 1024,
+        pairs: &pairs,
+        ..Sample::default()
+    };
+    image.set(40, 1, LIVE, &with(named(ROOT_REF, "list"), &[samples::extent(list)]));
+    let (source, volume) = image.count();
+    let (entries, issues) = walk(&volume);
+    assert!(entries.iter().any(|entry| entry.reference.is_some_and(|r| r.record == 40)));
+    assert!(issues.iter().any(|issue| issue.record == Some(40)), "{issues:?}");
+    assert!(issues.len() < 200 && source.reads.load(Ordering::Relaxed) < 2000);
+    assert!(source.asked.load(Ordering::Relaxed) < 8 << 20);
+}
+
+/// `$MFT` whose runs claim four billion records, and whose runs name its own clusters again and again.
+#[test]
+fn an_mft_without_end() {
+    let endless = [0x15, 0, 0, 0, 0, 1, MFT_1 as u8, 0].to_vec();
+    let again = [[0x11, 48, MFT_1 as u8].to_vec(), [0x11, 48, 0].repeat(200), vec![0]].concat();
+    for pairs in [endless, again] {
+        let mut image = image();
+        let mft = Sample {
+            highest: (1 << 32) - 1,
+            allocated: 1 << 42,
+            size: 1 << 42,
+            initialized: 1 << 42,
+            pairs: &pairs,
+            ..Sample::default()
+        };
+        image.set(0, 1, LIVE, &with(named(ROOT_REF, "$MFT"), &[samples::extent(mft)]));
+        let (source, volume) = image.count();
+        assert!(volume.records <= CLUSTERS as u64);
+        let (entries, issues) = walk(&volume);
+        assert!(entries.len() <= CLUSTERS && !issues.is_empty());
+        assert!(source.reads.load(Ordering::Relaxed) < 10 * CLUSTERS);
+    }
 }

@@ -201,6 +201,23 @@ impl<'a> EvtxFile<'a> {
         &self.problems
     }
 
+    /// The fault if the file ends before the chunks that its header counts. A last chunk that is cut is told of with its records,
+    /// and a damaged header tells nothing.
+    pub fn cut(&self) -> Option<FormatError> {
+        let header = self.header.as_ref().filter(|_| self.problems.is_empty())?;
+        let counted = u64::from(header.chunks);
+        let needed = counted.saturating_mul(CHUNK_SIZE).saturating_add(FILE_HEADER_SIZE);
+        let available = self.data.len();
+        if available >= needed {
+            return None;
+        }
+        let mut start = [0; 8];
+        let last = self.chunk_offset(self.chunks().saturating_sub(1))?;
+        let begins = read_up_to(self.data, last, &mut start).is_ok_and(|n| n > 0) && start == *CHUNK_SIGNATURE;
+        let told = self.chunks() == counted && begins;
+        (!told).then_some(FormatError::Short { what: "the chunks of the log", offset: available, needed, available })
+    }
+
     /// Number of chunks. The header's own count is not used: it is behind in a log that was not closed cleanly.
     pub fn chunks(&self) -> u64 {
         match &self.found {
@@ -225,8 +242,12 @@ impl<'a> EvtxFile<'a> {
         // Checksums are compared below, so that a chunk with a bad one is still read.
         let settings = Arc::new(ParserSettings::new().indent(false));
         let mut buffer = Vec::new();
-        for chunk in chunks.start..chunks.end.min(self.chunks()) {
-            let Some(offset) = self.chunk_offset(chunk) else { break };
+        let end = chunks.end.min(self.chunks());
+        let mut next = chunks.start;
+        while next < end {
+            let chunk = if self.found.is_none() { next_chunk(self.data, next) } else { next };
+            next = chunk.saturating_add(1);
+            let Some(offset) = self.chunk_offset(chunk).filter(|_| chunk < end) else { break };
             buffer.resize(CHUNK_SIZE as usize, 0);
             match read_up_to(self.data, offset, &mut buffer) {
                 Ok(n) => {
@@ -247,6 +268,13 @@ impl<'a> EvtxFile<'a> {
     }
 }
 
+/// The first chunk from this one on that does not lie in a hole of the file as a whole. In a hole there are no records.
+pub fn next_chunk(data: &dyn ReadAt, chunk: u64) -> u64 {
+    let start = chunk.saturating_mul(CHUNK_SIZE).saturating_add(FILE_HEADER_SIZE);
+    let at = data.next_data(start);
+    if at <= start { chunk } else { at.saturating_sub(FILE_HEADER_SIZE).checked_div(CHUNK_SIZE).unwrap_or(chunk) }
+}
+
 /// Looks for chunks in the whole file.
 fn search(data: &dyn ReadAt) -> (Vec<u64>, Vec<FormatError>) {
     const WINDOW: usize = 1 << 20;
@@ -254,6 +282,8 @@ fn search(data: &dyn ReadAt) -> (Vec<u64>, Vec<FormatError>) {
     let mut window = vec![0; WINDOW];
     let (mut at, mut next) = (0u64, 0u64);
     while at < data.len() {
+        let step = SEARCH_STEP as u64;
+        at = data.next_data(at).checked_div(step).unwrap_or(0).saturating_mul(step).max(at);
         let n = match read_up_to(data, at, &mut window) {
             Ok(n) => n,
             Err(e) => {
@@ -914,6 +944,24 @@ mod tests {
         let (records, errors) = read(&data);
         assert_eq!(records.len(), 120);
         assert!(matches!(errors[..], [FormatError::Checksum { offset: 0x1000, .. }]), "{errors:?}");
+    }
+
+    /// Cut within its header or between two chunks, the log holds no sign of it but the header's count.
+    #[test]
+    fn a_log_without_its_last_chunks_says_so() {
+        let chunk = 65_536;
+        let cuts = [
+            (CHUNKS.len(), false),
+            (0x23e, true),
+            (4096 + chunk, true),
+            (4096 + chunk + 4, true),
+            (4096 + chunk + 600, false),
+        ];
+        for (len, told) in cuts {
+            let data = CHUNKS[..len].to_vec();
+            let cut = EvtxFile::open(&data).unwrap().cut();
+            assert_eq!(cut.map(|error| error.offset()), told.then_some(len as u64), "{len}");
+        }
     }
 
     #[test]

@@ -293,6 +293,32 @@ impl<'h> Cells<'h> {
         }
     }
 
+    /// Entries of a list of subkeys whose hash is not that of the key's name: one of both is damaged, and who looks for the
+    /// name will not find it. Names of other characters than ASCII are left out, because how they are made upper case
+    /// depends on the system.
+    pub(super) fn wrong_hashes(&self, list: u32) -> Vec<FormatError> {
+        let Ok(list) = self.cell(list, "the list of subkeys") else { return Vec::new() };
+        let hash: fn(&[u8]) -> u32 = match list.data.get(..2) {
+            Some(b"lh") => hash_of,
+            Some(b"lf") => hint_of,
+            _ => return Vec::new(),
+        };
+        let entries = list.data.get(4..).unwrap_or_default().as_chunks::<8>().0;
+        let mut wrong = Vec::new();
+        for entry in entries.iter().take(usize::from(u16_at(list.data, 2))) {
+            let Ok(key) = self.key(u32_at(entry, 0)) else { continue };
+            let Some(name) = key.ascii_name() else { continue };
+            let (stored, computed) = (u32_at(entry, 4), hash(name));
+            // The case of a hint's characters is not the name's in hives of every system.
+            if stored != computed && !stored.to_le_bytes().eq_ignore_ascii_case(&computed.to_le_bytes()) {
+                let (stored, computed) = (stored.into(), computed.into());
+                let (what, offset) = ("the name of a subkey", key.cell.offset());
+                wrong.push(FormatError::Checksum { what, offset, stored, computed });
+            }
+        }
+        wrong
+    }
+
     /// The bytes between two offsets from the first bin, as far as there are any.
     pub(super) fn slice(&self, start: u32, end: u32) -> &'h [u8] {
         let start = usize::try_from(file_offset(start)).unwrap_or(usize::MAX);
@@ -438,6 +464,18 @@ impl<'h> Cells<'h> {
     }
 }
 
+/// The hash of a name in an `lh` list.
+fn hash_of(name: &[u8]) -> u32 {
+    name.iter().fold(0, |hash: u32, byte| hash.wrapping_mul(37).wrapping_add(byte.to_ascii_uppercase().into()))
+}
+
+/// The first four characters, as an `lf` list holds them.
+fn hint_of(name: &[u8]) -> u32 {
+    let mut hint = [0; 4];
+    hint.iter_mut().zip(name).for_each(|(to, from)| *to = *from);
+    u32::from_le_bytes(hint)
+}
+
 /// What a list of subkeys gave.
 #[derive(Debug, Default)]
 pub(super) struct SubkeyList {
@@ -455,6 +493,13 @@ pub(super) struct Nk<'h> {
 }
 
 impl<'h> Nk<'h> {
+    /// The name, if it is stored in one-byte characters and all of them are ASCII.
+    fn ascii_name(&self) -> Option<&'h [u8]> {
+        const ONE_BYTE: u16 = 0x20;
+        let name = self.cell.data.get(KEY_NAME..)?.get(..usize::from(u16_at(self.cell.data, 72)))?;
+        (self.flags() & ONE_BYTE != 0 && name.is_ascii()).then_some(name)
+    }
+
     /// Takes a cell that begins with `nk` and is long enough for the fixed fields.
     pub(super) fn read(cell: Cell<'h>) -> Result<Self, FormatError> {
         const WHAT: &str = "the key";

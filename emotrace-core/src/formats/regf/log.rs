@@ -113,6 +113,7 @@ pub(super) fn replay(
         return facts;
     }
     let mut entries = Vec::new();
+    let told = issues.len();
     for (number, log) in logs.iter().enumerate() {
         if !log.iter().all(|byte| *byte == 0) {
             read_log(number, log, max_bytes, &mut entries, issues);
@@ -144,6 +145,12 @@ pub(super) fn replay(
         apply(bytes, entry, usize::try_from(size).unwrap_or(0), &mut original);
         facts.entries.push(entry.applied);
         last = Some(entry);
+    }
+    // A log that is zeros was emptied, or was lost: then the hive says that something is missing, and nothing else does.
+    if last.is_none() && base.valid() && !logs.is_empty() && issues.len() == told {
+        let problem = "the hive was not written to its end, and no transaction log has what is missing".to_owned();
+        let error = FormatError::Other { what: "the base block", offset: 4, problem };
+        issues.push(HiveIssue { offset: 4, loss: Loss::Record, error });
     }
     if let Some(last) = last {
         facts.base_block_from_log = !base.valid();

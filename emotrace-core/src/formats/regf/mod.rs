@@ -349,6 +349,11 @@ impl Hive {
         for error in self.tree.faults.iter().map(|(_, error)| error.clone()).chain(bins) {
             issues.push(HiveIssue { offset: error.offset(), loss: Loss::Record, error });
         }
+        for list in &self.tree.lists {
+            for error in self.cells().wrong_hashes(*list) {
+                issues.push(HiveIssue { offset: error.offset(), loss: Loss::Record, error });
+            }
+        }
         for key in self.keys() {
             for value in key.values() {
                 if let Err(error) = value.and_then(|value| value.check()) {
@@ -1096,6 +1101,56 @@ mod tests {
         assert!(matches!(keys.as_slice(), [Err(_)]), "{keys:?}");
         assert_eq!(circle.keys().count(), whole.keys().count() - 1);
         assert_eq!(circle.issues().len(), 1);
+    }
+
+    /// A key whose name is damaged is another key. The hash in its list knows the name that it had.
+    #[test]
+    fn a_damaged_name_is_told_by_the_hash_in_the_list() {
+        let whole = hive(EVERY_KIND);
+        assert_eq!(whole.issues(), []);
+        let victim = structure(&whole.find(r"Many\key0300").unwrap());
+        let mut bytes = EVERY_KIND.to_vec();
+        bytes[victim + 76] ^= 1;
+        let damaged = hive(&bytes);
+        assert!(damaged.find(r"Many\key0300").is_none());
+        let told: Vec<_> = damaged.issues().iter().map(|issue| (issue.offset, issue.loss)).collect();
+        assert_eq!(told, [(victim as u64 - 4, Loss::Record)]);
+    }
+
+    /// A hive that was not written to its end needs its logs: where they are zeros, what they held is lost. That a single hive
+    /// has no logs beside it says nothing of that kind.
+    #[test]
+    fn a_dirty_hive_without_usable_logs_says_so() {
+        let lost = |logs: &[Vec<u8>]| {
+            let hive = Hive::parse(DIRTY.to_vec(), logs, HiveOptions::default()).unwrap();
+            hive.issues().iter().any(|issue| issue.error.to_string().contains("transaction log"))
+        };
+        assert!(!lost(&[]));
+        assert!(lost(&[vec![0; LOG1.len()], vec![0; LOG2.len()]]));
+        assert!(!lost(&[LOG1.to_vec(), LOG2.to_vec()]));
+    }
+
+    /// A list of lists that lists itself, and a key that claims four billion values.
+    #[test]
+    fn endless_lists_end() {
+        let whole = hive(EVERY_KIND);
+        let many = structure(&whole.find("Many").unwrap());
+        let list = u32::from_le_bytes(EVERY_KIND[many + 28..][..4].try_into().unwrap());
+        let at = 4096 + usize::try_from(list).unwrap() + 4;
+        assert_eq!(&EVERY_KIND[at..at + 2], b"ri");
+        let mut own = EVERY_KIND.to_vec();
+        put(&mut own, at + 4, list);
+        let own = hive(&own);
+        assert!(own.keys().count() < whole.keys().count());
+        assert!((1..5000).contains(&own.issues().len()), "{}", own.issues().len());
+        assert!(own.find("Many").unwrap().subkeys().len() < 5000);
+
+        let mut values = EVERY_KIND.to_vec();
+        put(&mut values, structure(&whole.find("types").unwrap()) + 36, u32::MAX);
+        let values = hive(&values);
+        let found = values.find("types").unwrap().values();
+        assert!(found.len() < EVERY_KIND.len() / 4 && found.iter().any(Result::is_err));
+        assert!((1..5000).contains(&values.issues().len()));
     }
 
     #[test]

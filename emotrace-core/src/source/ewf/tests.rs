@@ -27,6 +27,8 @@ struct Writer {
     /// Sectors per chunk and number of sectors as the volume section says.
     per_chunk: u32,
     sectors: u64,
+    /// The first chunk is a zlib stream of this many zeros.
+    bomb: usize,
     /// SMART: the chunks lie in the table section, the volume section is short.
     smart: bool,
 }
@@ -77,7 +79,7 @@ impl Writer {
     fn new(data: Vec<u8>, segments: &[usize]) -> Self {
         let sectors = (data.len() / SECTOR) as u64;
         let per_chunk = u32::try_from(PER_CHUNK).unwrap();
-        Self { data, segments: segments.to_vec(), guid: [7; 16], per_chunk, sectors, smart: false }
+        Self { data, segments: segments.to_vec(), guid: [7; 16], per_chunk, sectors, bomb: 0, smart: false }
     }
 
     fn volume(&self) -> Vec<u8> {
@@ -99,6 +101,7 @@ impl Writer {
 
     fn build(&self) -> Vec<Built> {
         let mut chunks = self.data.chunks(CHUNK);
+        let zeros = vec![0; self.bomb];
         let last = self.segments.len();
         let mut files = Vec::new();
         for (number, count) in (1u16..).zip(&self.segments) {
@@ -116,12 +119,13 @@ impl Writer {
             let table_start = file.bytes.len() + 76;
             let start = if self.smart { table_start + 24 + 4 * own.len() } else { table_start };
             let (mut stored, mut entries) = (Vec::new(), Vec::new());
-            for &data in &own {
-                let small = zlib(data);
+            for (index, &data) in own.iter().enumerate() {
+                let bomb = index == 0 && self.bomb > 0;
+                let small = zlib(if bomb { &zeros } else { data });
                 let place = start + stored.len();
                 file.chunks.push(place);
                 let place = u32::try_from(place).unwrap();
-                if self.smart || small.len() < data.len() {
+                if self.smart || bomb || small.len() < data.len() {
                     entries.extend((place | 1 << 31).to_le_bytes());
                     stored.extend(small);
                 } else {
@@ -441,6 +445,34 @@ fn smart_tables_hold_their_chunks() {
         damaged[1].damage(at, 1);
         let (_folder, source) = open(&named(&damaged, &names));
         assert_eq!(check(&source, &data), [], "table damaged at {place}");
+    }
+}
+
+/// A zlib stream of 64 MiB where a chunk of 1 KiB should be: it is inflated up to the chunk's size and is a gap.
+#[test]
+fn a_zip_bomb_is_one_bad_chunk() {
+    let data = media(8, 0);
+    let files = Writer { bomb: 64 << 20, ..Writer::new(data.clone(), &[8]) }.build();
+    assert!(files[0].bytes.len() > 60_000);
+    let (_folder, source) = open(&named(&files, &NAMES));
+    assert_eq!(check(&source, &data), [(0, 1, GapReason::BadChunk)]);
+}
+
+/// A section that leads back to an earlier one, with a checksum that fits.
+#[test]
+fn a_chain_of_sections_in_a_circle() {
+    let data = media(8, 0);
+    let good = Writer::new(data.clone(), &[8]).build();
+    for (from, to) in [("table", "header"), ("sectors", "sectors"), ("volume", "header")] {
+        let mut file = good[0].clone();
+        let (at, back) = (file.section(from), file.section(to) as u64);
+        file.bytes[at + 16..at + 24].copy_from_slice(&back.to_le_bytes());
+        let sum = adler2::adler32_slice(&file.bytes[at..at + 72]);
+        file.bytes[at + 72..at + 76].copy_from_slice(&sum.to_le_bytes());
+        let (_folder, source) = open(&[("c.E01", &file.bytes)]);
+        assert_eq!(check(&source, &data), [], "{from} leads to {to}");
+        let told: Vec<_> = source.facts().issues.iter().map(|issue| issue.offset).collect();
+        assert_eq!(told, [Some(at as u64)], "{from} leads to {to}");
     }
 }
 
