@@ -12,9 +12,9 @@ use emotrace_core::bytes::text::{from_utf16, to_utf16};
 use emotrace_core::export::report::{self, ReportInput};
 use emotrace_core::export::{Context, Format, exporter, json};
 use emotrace_core::model::{
-    Assessment, Conclusion, Coverage, Descriptor, Event, Evidence, EvidenceClass, Field, Finding, Host, HostState,
-    Indicator, Kind, Level, Locator, Meaning, Origin, Point, RuleCounts, RuleInfo, Stage, State, Story, Timestamp,
-    Value, Values, Verdict,
+    Assessment, Conclusion, Coverage, Descriptor, Event, Evidence, EvidenceClass, Exposure, Field, Finding, Host,
+    HostState, Indicator, Kind, Level, Locator, Meaning, Origin, Point, RuleCounts, RuleInfo, Stage, State, Story,
+    Timestamp, Value, Values, Verdict,
 };
 use serde_json::Value as Json;
 
@@ -77,7 +77,7 @@ fn event(text: &str) -> Event {
     let mut values = Values::new();
     values.set("text", text);
     values.set("list", vec![text.to_owned(), text.to_owned()]);
-    values.set("map", Value::Map(vec![("a".to_owned(), text.into())]));
+    values.set("map", Value::Map(vec![("a".into(), text.into())]));
     let locator = Locator {
         image: "disk".to_owned(),
         volume: Some("p1".to_owned()),
@@ -207,6 +207,7 @@ fn assessment(text: &str) -> Assessment {
         level: Level::High,
         tags: Vec::new(),
         false_positives: Vec::new(),
+        false_positives_ja: Vec::new(),
         references: Vec::new(),
         stage: Some(Stage::Install),
         weight: 40,
@@ -245,6 +246,7 @@ fn assessment(text: &str) -> Assessment {
         points: 40.0,
         counted: true,
         why: "because".to_owned(),
+        why_ja: "理由".to_owned(),
     };
     let indicator = Indicator {
         kind: "file",
@@ -261,6 +263,7 @@ fn assessment(text: &str) -> Assessment {
         verdict: Verdict {
             conclusion: Conclusion::Suspicious,
             because: "Score 40 of at least 25.".to_owned(),
+            because_ja: "40点".to_owned(),
             score: 40.0,
             stages: Vec::new(),
             bonuses: Vec::new(),
@@ -278,6 +281,7 @@ fn assessment(text: &str) -> Assessment {
         emocheck: Vec::new(),
         story: Story::default(),
         indicators: vec![indicator],
+        exposure: Exposure::default(),
         rules: RuleCounts::default(),
     }
 }

@@ -83,10 +83,12 @@ impl Folder {
     fn find_metafiles(&mut self) {
         let Some(root) = &self.root else { return };
         let children = self.children(root).unwrap_or_default();
-        let extend = children.iter().find(|(name, _, kind)| kind.is_dir() && name.eq_ignore_ascii_case("$Extend"));
-        let extend = extend.and_then(|(_, place, _)| self.children(place).ok()).unwrap_or_default();
-        let files = |children: Vec<(String, PathBuf, fs::FileType)>| {
-            children.into_iter().filter(|(_, _, kind)| kind.is_file()).map(|(name, place, _)| (name, place))
+        let is = |place: &Path, kind: fn(&fs::Metadata) -> bool| fs::symlink_metadata(place).is_ok_and(|f| kind(&f));
+        let is_folder = |place: &Path| is(place, fs::Metadata::is_dir);
+        let extend = children.iter().find(|(name, place)| name.eq_ignore_ascii_case("$Extend") && is_folder(place));
+        let extend = extend.and_then(|(_, place)| self.children(place).ok()).unwrap_or_default();
+        let files = |children: Vec<(String, PathBuf)>| {
+            children.into_iter().filter(|(_, place)| is(place, fs::Metadata::is_file))
         };
         let (mut named, mut others) = (Vec::new(), Vec::new());
         for (name, place) in files(extend).chain(files(children)) {

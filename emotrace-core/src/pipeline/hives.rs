@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use super::address::{Address, Target};
 use super::evidence::{Evidence, LooseKind};
-use super::guard::guarded;
 use crate::artifacts::{KeyInput, Limits};
 use crate::bytes::{FormatError, ReadAt, read_up_to};
 use crate::filesystem::FileSystem;
 use crate::filesystem::glob::{Pattern, folded, name_matches};
+use crate::formats::guard::guarded;
 use crate::formats::regf::{Hive, HiveKind, HiveOptions, Key};
 use crate::model::{FileEntry, HiveCoverage, Host, Locator, Replayed, State, User};
 

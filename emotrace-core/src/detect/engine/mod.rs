@@ -664,7 +664,7 @@ mod tests {
         let cleared = rule("service: system", "  s: {EventID: 104}\n  f: {Channel: System}\n  condition: s and not f");
         let clear = |log: &str| {
             let mut event = record("System", 104, 0, &[]);
-            event.values.set("user_data", Value::Map(vec![("Channel".to_owned(), log.into())]));
+            event.values.set("user_data", Value::Map(vec![("Channel".into(), log.into())]));
             event
         };
         assert_eq!(detector(&[&cleared]).event(&clear("Application")).len(), 1);

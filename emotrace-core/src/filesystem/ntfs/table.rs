@@ -89,6 +89,7 @@ impl NtfsVolume {
             upcase: OnceLock::new(),
             owners: OnceLock::new(),
             bitmap: OnceLock::new(),
+            records_in_use: OnceLock::new(),
             table: Some(Table { beside, has_boot: boot.is_some(), index: OnceLock::new() }),
         };
         if boot.is_none() {
