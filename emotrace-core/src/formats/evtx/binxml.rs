@@ -36,7 +36,10 @@ pub(super) struct Reader<'c> {
     /// Elements by the offset of their template; `None` for one that can't be read.
     templates: Vec<(usize, Option<Rc<Vec<Element>>>)>,
     budget: usize,
-    scratch: Scratch,
+    /// One text at a time, before it goes to where it is kept.
+    scratch: Vec<u8>,
+    /// By [`Field`].
+    last: Vec<Last>,
     /// Lists of values whose instance is read, to be used again.
     spare: Vec<Vec<Slot<'c>>>,
     /// Elements without their names were met.
@@ -45,14 +48,12 @@ pub(super) struct Reader<'c> {
     recovered: bool,
 }
 
-/// What is used again from value to value.
-#[derive(Default)]
-struct Scratch {
-    /// One text at a time, before it goes to where it is kept.
-    text: Vec<u8>,
-    /// The last SID: most records of a log come from one account.
-    sid_bytes: Vec<u8>,
-    sid: SmolStr,
+/// The last text of a field and what it was made from. Most records of a log name one channel, computer and account.
+#[derive(Clone, Default)]
+struct Last {
+    kind: u8,
+    bytes: Vec<u8>,
+    text: SmolStr,
 }
 
 /// The values of one template instance.
@@ -105,7 +106,8 @@ impl<'c> Reader<'c> {
             chunk,
             templates: Vec::new(),
             budget: CHUNK_BUDGET,
-            scratch: Scratch::default(),
+            scratch: Vec::new(),
+            last: vec![Last::default(); Field::COUNT],
             spare: Vec::new(),
             damaged: false,
             recovered: false,
@@ -354,11 +356,16 @@ impl<'c> Reader<'c> {
             (Place::Time(place), 0x11, [a, b, c, d, e, f, g, h]) => {
                 *place = Some(Timestamp::from_filetime(u64::from_le_bytes([*a, *b, *c, *d, *e, *f, *g, *h])));
             }
-            (Place::Text(place), 0x01 | 0x0f | 0x13 | 0x14 | 0x15, bytes) => {
-                match scalar(slot.kind, bytes, &mut self.scratch) {
-                    Some(Value::Text(text)) => *place = Some(text),
-                    _ => return Ok(false),
+            (Place::Text(place), kind @ (0x01 | 0x0f | 0x13 | 0x14 | 0x15), bytes) => {
+                let Some(last) = self.last.get_mut(field as usize) else { return Ok(false) };
+                if last.kind != kind || last.bytes != bytes {
+                    let Some(Value::Text(text)) = scalar(kind, bytes, &mut self.scratch) else { return Ok(false) };
+                    last.kind = kind;
+                    last.bytes.clear();
+                    last.bytes.extend_from_slice(bytes);
+                    last.text = text;
                 }
+                *place = Some(last.text.clone());
             }
             _ => return Ok(false),
         }
@@ -620,7 +627,7 @@ impl<'c> Reader<'c> {
 const ARRAY: u8 = 0x80;
 
 /// A single value. `None` if its length does not fit its type, or for a type that is not read here.
-fn scalar(kind: u8, bytes: &[u8], scratch: &mut Scratch) -> Option<Value> {
+fn scalar(kind: u8, bytes: &[u8], scratch: &mut Vec<u8>) -> Option<Value> {
     fn exact<const N: usize>(bytes: &[u8]) -> Option<[u8; N]> {
         bytes.try_into().ok()
     }
@@ -632,11 +639,7 @@ fn scalar(kind: u8, bytes: &[u8], scratch: &mut Scratch) -> Option<Value> {
             }
             // Text ends at the first NUL.
             let nuls = units.iter().fold(false, |any, unit| any | (*unit == [0, 0]));
-            if nuls {
-                text::from_utf16le_until_nul(bytes).into()
-            } else {
-                Value::Text(from_utf16le(bytes, &mut scratch.text))
-            }
+            if nuls { text::from_utf16le_until_nul(bytes).into() } else { Value::Text(from_utf16le(bytes, scratch)) }
         }
         0x02 => {
             let without_nul: Vec<u8> = bytes.iter().copied().filter(|b| *b != 0).collect();
@@ -662,24 +665,18 @@ fn scalar(kind: u8, bytes: &[u8], scratch: &mut Scratch) -> Option<Value> {
         0x0e => Value::Bytes(bytes.to_vec()),
         0x0f => {
             let guid: [u8; 16] = exact(bytes)?;
-            scratch.text.clear();
-            scratch.text.push(b'{');
-            scratch.text.extend(text::guid_digits(&guid));
-            scratch.text.push(b'}');
-            Value::Text(ascii(&scratch.text))
+            scratch.clear();
+            scratch.push(b'{');
+            scratch.extend(text::guid_digits(&guid));
+            scratch.push(b'}');
+            Value::Text(ascii(scratch))
         }
         // A size is as wide as the machine's addresses.
         0x10 | 0x14 if bytes.len() == 4 => hex(u32::from_le_bytes(exact(bytes)?).into()),
         0x10 | 0x15 => hex(u64::from_le_bytes(exact(bytes)?)),
         0x11 => Value::Time(Timestamp::from_filetime(u64::from_le_bytes(exact(bytes)?))),
         0x12 => systemtime(exact(bytes)?),
-        0x13 => {
-            if scratch.sid.is_empty() || scratch.sid_bytes != bytes {
-                scratch.sid = sid(bytes, &mut scratch.text)?;
-                scratch.sid_bytes = bytes.to_vec();
-            }
-            Value::Text(scratch.sid.clone())
-        }
+        0x13 => Value::Text(sid(bytes, scratch)?),
         _ => return None,
     })
 }
@@ -701,7 +698,7 @@ fn ascii(text: &[u8]) -> SmolStr {
 }
 
 /// The items of an array: values of one type and length one after the other, or texts that each end with NUL.
-fn array(kind: u8, bytes: &[u8], scratch: &mut Scratch) -> Option<Vec<Value>> {
+fn array(kind: u8, bytes: &[u8], scratch: &mut Vec<u8>) -> Option<Vec<Value>> {
     let width = match kind {
         0x01 => {
             let (units, rest) = bytes.as_chunks::<2>();
@@ -712,7 +709,7 @@ fn array(kind: u8, bytes: &[u8], scratch: &mut Scratch) -> Option<Vec<Value>> {
                 (_, []) => Some(
                     whole
                         .split(|unit| *unit == [0, 0])
-                        .map(|units| Value::Text(from_utf16le(units.as_flattened(), &mut scratch.text)))
+                        .map(|units| Value::Text(from_utf16le(units.as_flattened(), scratch)))
                         .collect(),
                 ),
                 _ => None,
@@ -907,6 +904,9 @@ pub(super) enum Field {
 }
 
 impl Field {
+    /// Number of fields.
+    const COUNT: usize = Self::UserSid as usize + 1;
+
     /// The field that the content of an element of `System` stands for.
     pub(super) const fn of_content(part: Part) -> Option<Self> {
         Some(match part {
