@@ -137,8 +137,9 @@ impl Dice {
 }
 
 fn signal(child: &Child, name: &str) {
-    // The process may have ended by itself.
-    let _ = Command::new("kill").args([name, &child.id().to_string()]).stderr(Stdio::null()).status();
+    // The process may have ended by itself. The shell has `kill` built in; a program of that name is not everywhere.
+    let command = format!("kill {name} {}", child.id());
+    Command::new("sh").args(["-c", &command]).stderr(Stdio::null()).status().unwrap();
 }
 
 /// Starts a run and kills it: at a moment, or when a file appears. Gives true if it was at its end before that.
