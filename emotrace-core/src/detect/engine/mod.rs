@@ -688,7 +688,7 @@ mod tests {
 
         let system = rule("category: process_creation", "  s: {User|contains: AUTHORI}\n  condition: s");
         let created = |sid: &str| {
-            let data: Vec<(&str, Value)> = vec![
+            let data: [(&str, Value); 3] = [
                 ("SubjectUserSid", sid.into()),
                 ("SubjectDomainName", "WORKGROUP".into()),
                 ("SubjectUserName", "HOST$".into()),
