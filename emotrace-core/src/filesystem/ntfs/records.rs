@@ -269,7 +269,8 @@ impl NtfsVolume {
     fn finish(&self, draft: &mut Draft, number: u64, issue: Issues<'_>) {
         for stream in &mut draft.streams {
             let most = self.clusters_held();
-            if stream.held > most {
+            // Where only `$MFT` is at hand there are no clusters to count.
+            if stream.held > most && !self.is_table() {
                 issue(FileSystemIssue {
                     record: Some(number),
                     offset: Some(stream.offset),

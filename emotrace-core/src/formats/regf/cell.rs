@@ -293,6 +293,19 @@ impl<'h> Cells<'h> {
         }
     }
 
+    /// The cell of a list of subkeys and, if it is a list of lists, the cells of those.
+    pub(super) fn lists_at(&self, list: u32) -> Vec<u32> {
+        let mut lists = vec![list];
+        if let Ok(cell) = self.cell(list, "the list of subkeys")
+            && cell.data.starts_with(b"ri")
+        {
+            let entries = cell.data.get(4..).unwrap_or_default().as_chunks::<4>().0;
+            let count = usize::from(u16_at(cell.data, 2));
+            lists.extend(entries.iter().take(count).map(|entry| u32::from_le_bytes(*entry)));
+        }
+        lists
+    }
+
     /// Entries of a list of subkeys whose hash is not that of the key's name: one of both is damaged, and who looks for the
     /// name will not find it. Names of other characters than ASCII are left out, because how they are made upper case
     /// depends on the system.

@@ -174,7 +174,7 @@ fn read_list<'n, 'h>(
     budget: usize,
 ) -> (SubkeyList, Vec<Node<'n, 'h>>) {
     if let Some((entries, nodes)) = node.and_then(|node| guard(|| by_crate(cells, node, budget))) {
-        return (SubkeyList { entries, lists: vec![list] }, nodes);
+        return (SubkeyList { entries, lists: cells.lists_at(list) }, nodes);
     }
     (cells.subkeys(list, budget), Vec::new())
 }
