@@ -838,7 +838,7 @@ impl Traces<'_> {
             for (field, value) in event.values.iter().filter(|(field, _)| !file || *field == "path") {
                 each_text(value, 0, &mut |text| {
                     let folder = || text.rsplit('\\').next().is_some_and(|last| last.eq_ignore_ascii_case(&name.base));
-                    if !names_program(text, &name.base) && !(file && folder()) {
+                    if !(names_program(text, &name.base) || file && folder()) {
                         return;
                     }
                     let place = if text.len() > 300 { event.origin.locator.path.as_str() } else { text };
