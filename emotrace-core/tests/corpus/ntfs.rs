@@ -13,7 +13,7 @@ use emotrace_core::formats::log_file::LogFile;
 use emotrace_core::formats::mft::{FileNameAttribute, Record, attribute_type};
 use emotrace_core::formats::ntfs_boot::BootSector;
 use emotrace_core::formats::ntfs_crate::Witness;
-use emotrace_core::model::{FileEntry, FileReference, MacbTimes};
+use emotrace_core::model::{FileEntry, FileReference, MacbTimes, Timestamp};
 use flate2::read::{DeflateDecoder, GzDecoder};
 use md5::{Digest, Md5};
 
@@ -26,6 +26,8 @@ pub(crate) const CASES: &[super::Case] = &[
     ("ntfs::tiny_windows_volume", tiny),
     ("ntfs::records_of_4096_bytes", large_records),
     ("ntfs::torn_record", torn_record),
+    ("ntfs::tables", tables),
+    ("ntfs::tables_beside_fls", tables_beside_fls),
     ("ntfs::index_slack", index_slack),
     ("ntfs::log_file", log_file),
     ("ntfs::index_slack_of_volumes", index_slack_of_volumes),
@@ -387,5 +389,68 @@ fn log_file(corpus: &Path) {
         let log = LogFile::open(&bytes).unwrap();
         let found = log.places(&mut |_| ()).len();
         assert!(log.version == version && found >= records, "{name}: {found}");
+    }
+}
+
+fn table(corpus: &Path, file: &str) -> NtfsVolume {
+    let bytes = std::fs::read(corpus.join(file)).unwrap_or_else(|e| panic!("{file}: {e}"));
+    NtfsVolume::open_table(Arc::new(bytes), Vec::new()).unwrap()
+}
+
+/// Records of copied `$MFT`s, in use and not, as dissect.ntfs counts them; in the damaged one of xw those, too, that dissect refuses.
+fn tables(corpus: &Path) {
+    for (file, records, deleted) in [
+        ("mft/ez/NIST/DFR-16/$MFT", 117, 0),
+        ("mft/ez/xw/$MFT", 618, 152),
+        ("mft/dfir_ntfs/deleted.mft", 41, 6),
+        ("mft/dfir_ntfs/different_la.mft", 100, 61),
+        ("big/mft/omerbenamram_MFT", 13_064, 1227),
+    ] {
+        let table = table(corpus, file);
+        let mut entries = Vec::new();
+        (0..table.parts()).for_each(|part| table.walk(part, &mut |entry| entries.push(entry), &mut |_| ()));
+        assert_eq!((entries.len(), entries.iter().filter(|e| e.deleted).count()), (records, deleted), "{file}");
+        // Every live name is found by its path.
+        for entry in entries.iter().filter(|entry| !entry.deleted && !entry.bad_fixup).step_by(7) {
+            for link in entry.names.iter().filter(|link| !link.orphan) {
+                let found = table.lookup(&link.path).unwrap_or_else(|e| panic!("{file}: {}: {e}", link.path));
+                assert!(found.names.iter().any(|name| name.path == link.path), "{file}: {}", link.path);
+            }
+        }
+    }
+}
+
+/// Paths, times, sizes and states of three tables, as `fls -l -r -p` printed them for their volumes.
+fn tables_beside_fls(corpus: &Path) {
+    for name in ["4k-large", "orphan", "unicode"] {
+        let table = table(corpus, &format!("mft/dfir_ntfs/{name}.mft"));
+        let text = std::fs::read_to_string(corpus.join(format!("mft/dfir_ntfs/{name}.fls"))).unwrap();
+        let mut compared = 0;
+        for line in text.lines().filter(|line| !line.starts_with("V/V")) {
+            let fields: Vec<&str> = line.split('\t').collect();
+            let head = fields[0].trim_end_matches(':').split(' ').collect::<Vec<_>>();
+            let deleted = head.contains(&"*");
+            let number = head.last().unwrap().split('-').next().unwrap().parse().unwrap();
+            let entry = table.entry(FileReference { record: number, sequence: 0 }).unwrap();
+            assert_eq!(entry.deleted, deleted, "{line}");
+            let (path, stream) = fields[1].split_once(':').unwrap_or((fields[1], ""));
+            let path = format!("\\{}", path.replace('/', "\\").replace("$OrphanFiles", "$Orphan"));
+            assert!(entry.names.iter().any(|name| name.path == path), "{line}");
+            // Its times are of Moscow, where so marked.
+            let ahead = |text: &str| if text.ends_with("(MSK)") { 3 * 3600 * 10_000_000 } else { 0 };
+            let times = entry.standard_information.unwrap().times;
+            for (time, wanted) in
+                [times.modified, times.accessed, times.changed, times.created].into_iter().zip(&fields[2..])
+            {
+                let there =
+                    Timestamp::from_filetime(time.unwrap().filetime() + ahead(wanted)).to_string().replace('T', " ");
+                assert_eq!(there[..19], wanted[..19], "{line}");
+            }
+            if head.last().unwrap().contains("-128-") {
+                assert_eq!(entry.stream(stream).unwrap().size.to_string(), fields[6], "{line}");
+            }
+            compared += 1;
+        }
+        assert_eq!(compared, 40, "{name}");
     }
 }
