@@ -1089,6 +1089,7 @@ fn a_deleted_file_by_its_old_number() {
 struct Counting {
     bytes: Vec<u8>,
     reads: AtomicUsize,
+    asked: AtomicUsize,
 }
 
 impl ReadAt for Counting {
@@ -1097,13 +1098,14 @@ impl ReadAt for Counting {
     }
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
         self.reads.fetch_add(1, Ordering::Relaxed);
+        self.asked.fetch_add(buf.len(), Ordering::Relaxed);
         self.bytes.read_at(offset, buf)
     }
 }
 
 impl Image {
     fn count(self) -> (Arc<Counting>, NtfsVolume) {
-        let source = Arc::new(Counting { bytes: self.bytes, reads: AtomicUsize::new(0) });
+        let source = Arc::new(Counting { bytes: self.bytes, reads: AtomicUsize::new(0), asked: AtomicUsize::new(0) });
         let volume = NtfsVolume::open(Arc::clone(&source) as Arc<dyn ReadAt>).unwrap();
         (source, volume)
     }
