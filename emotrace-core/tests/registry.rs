@@ -160,8 +160,11 @@ fn hives_are_found_under_other_names_and_in_other_places() {
         ("Users/Orphan/AppData/Local/Packages/App/Settings/settings.dat", "hives/every-kind.hve"),
     ]);
     let (events, coverage, _) = read(folder.path(), &["run_keys", "registry_keys"]);
-    let hives: Vec<(String, &str)> =
-        coverage.hives.iter().map(|hive| (hive.place.rsplit("C:").next().unwrap().to_owned(), hive.kind)).collect();
+    let hives: Vec<(String, &str)> = coverage
+        .hives
+        .iter()
+        .map(|hive| (hive.place.rsplit("C:").next().unwrap().to_owned(), hive.kind.as_str()))
+        .collect();
     let expected = [
         (r"\Users\Orphan\AppData\Local\Packages\App\Settings\settings.dat", "SETTINGS"),
         (r"\Users\Orphan\Desktop\export.hiv", "NTUSER"),

@@ -24,7 +24,7 @@ pub struct ArtifactCoverage {
     /// Events made, before equal ones of several shadow copies are folded into one.
     pub events: u64,
     /// Of these events those whose record comes from a registry transaction log: the hive's file alone does not have it so.
-    #[serde(skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub from_logs: u64,
     /// Issues met.
     pub issues: u64,
@@ -33,17 +33,17 @@ pub struct ArtifactCoverage {
     pub not_available: Option<String>,
     /// What the machine was told not to record of this, as its registry says. What was never recorded is not missing, and
     /// its absence says nothing.
-    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub switched_off: BTreeSet<String>,
 }
 
 /// One registry hive that was read.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct HiveCoverage {
     /// Its place in the evidence.
     pub place: String,
     /// What it is by content and place: `SOFTWARE`, `NTUSER` …
-    pub kind: &'static str,
+    pub kind: String,
     /// The account that it belongs to, or the profile's folder.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
@@ -59,7 +59,7 @@ pub struct HiveCoverage {
 }
 
 /// What the transaction logs of one hive gave.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Replayed {
     /// Log entries that were applied.
     pub entries: u64,

@@ -4,7 +4,7 @@
 //! file with the rest. It is written last and whole or not at all, so where it is, all is. It holds no times and no names of
 //! the examiner's machine; who resumes has to know that evidence, choices and program are the same.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::Path;
 
@@ -17,7 +17,7 @@ use super::plan::REGISTRY;
 use crate::artifacts;
 use crate::bytes::{ReadAt, read_up_to};
 use crate::export::{OutputFile, json};
-use crate::model::{ArtifactCoverage, Coverage};
+use crate::model::{ArtifactCoverage, Coverage, HiveCoverage};
 use crate::source::{Digests, EvidenceFile, Gap, folder_names};
 use crate::timeline::{SavedTimeline, Timeline};
 
@@ -31,6 +31,7 @@ const ROOMS: &[&str] = &["image", "volume", "vss", "ntfs", REGISTRY];
 struct Saved {
     timeline: SavedTimeline,
     coverage: BTreeMap<String, ArtifactCoverage>,
+    hives: BTreeSet<HiveCoverage>,
     gaps: Vec<Gap>,
     digests: Option<Digests>,
 }
@@ -57,6 +58,7 @@ impl Extraction {
                 .iter()
                 .map(|(name, counts)| ((*name).to_owned(), counts.clone()))
                 .collect(),
+            hives: self.coverage.hives.clone(),
             gaps: evidence.source.iter().flat_map(|source| source.gaps()).collect(),
             digests: digests.cloned(),
         };
@@ -78,7 +80,7 @@ impl Kept {
             Err(error) => return Err(error),
         };
         let Ok(saved) = serde_json::from_slice::<Saved>(&text) else { return Ok(None) };
-        let mut coverage = Coverage::default();
+        let mut coverage = Coverage { hives: saved.hives, ..Coverage::default() };
         for (name, counts) in saved.coverage {
             let Some(name) = name_of(&name) else { return Ok(None) };
             *coverage.of(name) = counts;

@@ -251,7 +251,7 @@ pub(super) fn covered(
     });
     HiveCoverage {
         place: locator.to_string(),
-        kind: identity.kind.name(),
+        kind: identity.kind.name().to_owned(),
         user: identity.account(),
         keys: hive.key_count() as u64,
         deleted_keys: remains.map_or(0, |remains| remains.keys.len() as u64),

@@ -17,6 +17,9 @@ const PREFIX: &str = ".emotrace-";
 /// The file that is locked.
 const LOCK: &str = "lock";
 
+/// How often a new folder is tried.
+const ATTEMPTS: u32 = 16;
+
 /// A folder that was made but not locked yet is younger than this.
 const UNLOCKED: Duration = Duration::from_secs(60);
 
@@ -36,9 +39,15 @@ impl Scratch {
         let place = place.unwrap_or(&system);
         remove_abandoned(place);
         let make = || -> io::Result<Self> {
-            let dir = tempfile::Builder::new().prefix(PREFIX).tempdir_in(place)?;
-            let lock = Lock::take(&dir.path().join(LOCK))?.ok_or(io::ErrorKind::ResourceBusy)?;
-            Ok(Self::Temporary { _lock: lock, dir })
+            for _ in 0..ATTEMPTS {
+                let dir = tempfile::Builder::new().prefix(PREFIX).tempdir_in(place)?;
+                let file = dir.path().join(LOCK);
+                // Between the making of the file and the lock, another process may take the folder for an abandoned one.
+                if let Some(lock) = Lock::take(&file)?.filter(|_| file.exists()) {
+                    return Ok(Self::Temporary { _lock: lock, dir });
+                }
+            }
+            Err(io::ErrorKind::ResourceBusy.into())
         };
         make().map_err(|error| at(place, error))
     }
@@ -61,15 +70,22 @@ fn remove_abandoned(place: &Path) {
             continue;
         }
         let lock = entry.path().join(LOCK);
+        let mut taken = None;
         let abandoned = if fs::symlink_metadata(&lock).is_ok_and(|facts| facts.is_file()) {
-            Lock::take(&lock).is_ok_and(|lock| lock.is_some())
+            taken = Lock::take(&lock).ok().flatten();
+            taken.is_some()
         } else {
             let age = entry.metadata().and_then(|facts| facts.modified()).ok().and_then(|at| at.elapsed().ok());
             age.is_some_and(|age| age > UNLOCKED)
         };
+        // Held until the folder is gone, so that nobody takes it for his own meanwhile; Windows removes no file that is open.
+        if cfg!(windows) {
+            taken = None;
+        }
         if abandoned {
             let _ = fs::remove_dir_all(entry.path());
         }
+        drop(taken);
     }
 }
 
@@ -127,6 +143,23 @@ pub(super) fn at(place: &Path, error: io::Error) -> io::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Who begins does not lose its folder to others that begin and clear away.
+    #[test]
+    fn many_that_begin_at_once() {
+        let place = tempfile::tempdir().unwrap();
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    for _ in 0..100 {
+                        let own = Scratch::temporary(Some(place.path())).unwrap();
+                        fs::write(own.path().join("run-0"), "x").unwrap();
+                        assert!(own.path().join(LOCK).exists());
+                    }
+                });
+            }
+        });
+    }
 
     #[test]
     fn what_a_killed_process_left_is_removed_and_nothing_else() {
