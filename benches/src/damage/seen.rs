@@ -57,7 +57,10 @@ fn watch_panics() {
                 return usual(info);
             }
             let place = info.location().map(ToString::to_string).unwrap_or_default();
-            let message = info.payload_as_str().unwrap_or_default().to_owned();
+            let payload = info.payload();
+            let text = payload.downcast_ref::<&str>().copied();
+            let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+            let message = text.unwrap_or_default().to_owned();
             // Checked indexing and arithmetic name the line that did it, not one of the standard library.
             let third_party = place.contains("/registry/src/");
             PANICS.lock().unwrap_or_else(PoisonError::into_inner).push(Panic { place, message, third_party });

@@ -1,6 +1,8 @@
 //! What is damaged: fixtures, each with bystanders beside it; the case image as a container; and the disk in it, region by
 //! region, so that damage reaches the layers behind each other.
 
+#![expect(clippy::single_range_in_vec_init, reason = "a list of one piece is meant, not its numbers")]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Seek, SeekFrom, Write};

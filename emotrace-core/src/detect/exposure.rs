@@ -2,7 +2,7 @@
 //!
 //! Emotet's modules take addresses and whole messages from mail programs, and passwords from mail programs and browsers. Their
 //! work leaves almost no trace on a disk, so what counts is what was there to be taken. Files are counted by kind and account,
-//! with their sizes; what stands inside them is not read, and [`NOT_COUNTED`] says so.
+//! with their sizes; what stands inside them is not read, and `NOT_COUNTED` says so.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

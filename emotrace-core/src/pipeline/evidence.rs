@@ -296,7 +296,7 @@ impl Evidence {
         let place = |folder: &Folder| relative(path, folder.root().unwrap_or(path));
         for folders in drives {
             let is_table = folders.iter().any(|folder| folder.metafile(Metafile::Table).is_some());
-            let label = |folder: &Folder| (!only && !(only_drive && is_table)).then(|| place(folder));
+            let label = |folder: &Folder| (!(only || only_drive && is_table)).then(|| place(folder));
             evidence.mount_folders(&label, folders);
         }
         Ok(evidence)
