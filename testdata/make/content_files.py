@@ -79,12 +79,14 @@ def onenote():
 
     def embedded(data):
         head = bytes.fromhex("e716e3bd65261145a4c48d4d0b7a9eac") + struct.pack("<QIQ", len(data), 0, 0)
-        return head + data + bytes(-len(data) % 8) + bytes.fromhex("22a7fb71790b4a4bbb137f9bbe4fd1b6")
+        return head + data + bytes(-len(data) % 8) + bytes.fromhex("22a7fb71790f0b4abb13899256426b24")
 
     script = b'<job id="a"><script language="VBScript">WScript.Echo "emotrace test data"</script></job>\r\n'
     picture = b"\x89PNG\r\n\x1a\n" + noise("button", 300)
     head = bytes.fromhex("e4525c7b8cd8a74daeb15378d02996d3")
-    return head + noise("a", 1008) + embedded(picture) + noise("b", 512) + embedded(script) + noise("c", 256)
+    section = bytearray(head + noise("a", 1008) + embedded(picture) + noise("b", 512) + embedded(script) + noise("c", 256))
+    struct.pack_into("<Q", section, 0xC4, len(section))
+    return bytes(section)
 
 
 def xor(data, key):

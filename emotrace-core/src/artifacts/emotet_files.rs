@@ -3,7 +3,7 @@
 use super::{Artifact, ArtifactError, Completion, FileInput, Out, Reads, Record};
 use crate::bytes::read_up_to;
 use crate::formats::emotet_config::{self, Content};
-use crate::model::{Descriptor, Field, Host, Kind, Meaning, Value};
+use crate::model::{Descriptor, Field, Host, Kind, Loss, Meaning, Value};
 
 static CONTENT: Descriptor = Descriptor {
     name: "windows:emotet:content",
@@ -119,6 +119,10 @@ const WINDOWS: &[&str] = &[
     "f12",
 ];
 
+/// Sections end at multiples of this in the file (Microsoft, "PE Format": the smallest `FileAlignment`); less may be missing at the
+/// end of a whole program.
+const FILE_ALIGNMENT: u64 = 512;
+
 fn parse(input: &FileInput<'_>, _: &Host, out: &mut Out<'_>) -> Result<Completion, ArtifactError> {
     let path = input.locator.path.to_lowercase();
     if in_windows_folder(&path) {
@@ -142,7 +146,14 @@ fn parse(input: &FileInput<'_>, _: &Host, out: &mut Out<'_>) -> Result<Completio
         return Ok(Completion::Complete);
     }
     let mut any = false;
+    let mut completion = Completion::Complete;
     for (section, at, len) in sections(&head) {
+        let missing = at.saturating_add(len).saturating_sub(input.data.len());
+        if missing >= FILE_ALIGNMENT {
+            completion = Completion::Truncated { at: input.data.len() };
+            let error = format!("the program is cut: {missing} bytes of its section {section} are missing");
+            out.issue(Some(input.data.len()), Loss::Rest, error);
+        }
         let most = emotet_config::SEARCHED.saturating_mul(2);
         let bytes = read(input, at, usize::try_from(len).unwrap_or(most).min(most))?;
         for block in emotet_config::find(&bytes) {
@@ -173,7 +184,9 @@ fn parse(input: &FileInput<'_>, _: &Host, out: &mut Out<'_>) -> Result<Completio
             }
         }
     }
-    Ok(if any { Completion::Complete } else { Completion::NotThisFormat })
+    // Whether a cut program holds such content can't be known.
+    let truncated = matches!(completion, Completion::Truncated { .. });
+    Ok(if any || truncated { completion } else { Completion::NotThisFormat })
 }
 
 fn give(out: &mut Out<'_>, input: &FileInput<'_>, kind: &str, what: &str, more: impl FnOnce(Record) -> Record) {

@@ -1,8 +1,9 @@
 //! OneNote sections: the files that are embedded in them.
 //!
-//! A section begins with the GUID `{7B5C52E4-D88C-4DA7-AEB1-5378D02996D3}`. Each embedded file stands behind the GUID
-//! `{BDE316E7-2665-4511-A4C4-8D4D0B7A9EAC}`: its length (8 bytes), 12 unused bytes, and the content. The objects are found by
-//! that GUID, so that damage elsewhere in the file does no harm.
+//! A section begins with the GUID `{7B5C52E4-D88C-4DA7-AEB1-5378D02996D3}`; at 0xc4 stands the length that the file should have.
+//! Each embedded file stands behind the GUID `{BDE316E7-2665-4511-A4C4-8D4D0B7A9EAC}`: its length (8 bytes), 12 unused bytes, the
+//! content up to the next multiple of eight, and the GUID `{71FBA722-0F79-4A0B-BB13-899256426B24}`. The objects are found by their
+//! GUIDs, so that damage elsewhere in the file does no harm; an end without its beginning is an object that was lost.
 //!
 //! Source: Microsoft, MS-ONESTORE 2.3.1 (header) and 2.6.13 (FileDataStoreObject).
 
@@ -27,6 +28,10 @@ const SECTION: [u8; 16] =
     [0xe4, 0x52, 0x5c, 0x7b, 0x8c, 0xd8, 0xa7, 0x4d, 0xae, 0xb1, 0x53, 0x78, 0xd0, 0x29, 0x96, 0xd3];
 const OBJECT: [u8; 16] =
     [0xe7, 0x16, 0xe3, 0xbd, 0x65, 0x26, 0x11, 0x45, 0xa4, 0xc4, 0x8d, 0x4d, 0x0b, 0x7a, 0x9e, 0xac];
+const OBJECT_END: [u8; 16] =
+    [0x22, 0xa7, 0xfb, 0x71, 0x79, 0x0f, 0x0b, 0x4a, 0xbb, 0x13, 0x89, 0x92, 0x56, 0x42, 0x6b, 0x24];
+/// Where the section says how long it should be.
+const EXPECTED_LENGTH: usize = 0xc4;
 
 /// See the module's text.
 pub(super) static ARTIFACT: Artifact = Artifact {
@@ -60,10 +65,27 @@ fn parse(input: &FileInput<'_>, _: &Host, out: &mut Out<'_>) -> Result<Completio
     if !data.starts_with(&SECTION) {
         return Ok(Completion::NotThisFormat);
     }
+    let mut completion = Completion::Complete;
+    let expected = number(&data, EXPECTED_LENGTH, 8).unwrap_or(u64::MAX);
+    if input.data.len() < expected {
+        completion = Completion::Truncated { at: input.data.len() };
+        let error = format!("the section is cut: it says that it is {expected} bytes long");
+        out.issue(Some(input.data.len()), Loss::Rest, error);
+    }
     let mut count = 0usize;
+    let mut open = false;
     for (at, window) in data.windows(OBJECT.len()).enumerate() {
+        if window == OBJECT_END {
+            if !std::mem::take(&mut open) {
+                out.issue(Some(at as u64), Loss::Record, "the embedded file that ends here has lost its beginning");
+            }
+            continue;
+        }
         if window != OBJECT {
             continue;
+        }
+        if std::mem::replace(&mut open, true) {
+            out.issue(Some(at as u64), Loss::None, "the embedded file before this one has lost its end");
         }
         let Some(object) = data.get(at..) else { break };
         let Some(len) = number(object, 16, 8) else { break };
@@ -86,7 +108,7 @@ fn parse(input: &FileInput<'_>, _: &Host, out: &mut Out<'_>) -> Result<Completio
                 .at(at as u64),
         );
     }
-    Ok(Completion::Complete)
+    Ok(completion)
 }
 
 /// What scripts begin with, lower case.
