@@ -259,8 +259,9 @@ fn changed_bystanders(before: &Seen, after: &Seen, spares: &Spares) -> Vec<Fault
     let is_spared = |path: &str, record: Option<u64>, artifact: &str| match spares {
         Spares::Nothing => false,
         Spares::AllBut(victim) => bare(path) != *victim,
-        // What is left of a name in a directory says what has become of the record that it names.
-        Spares::AllButRecord(victim) => record != Some(*victim) && artifact != "index_slack",
+        // What is left of a name in a directory says what has become of the record that it names, and the journal holds the
+        // times of the record against its own.
+        Spares::AllButRecord(victim) => record != Some(*victim) && !["index_slack", "usn_journal"].contains(&artifact),
     };
     let spared = before.events.iter().filter(|((path, record, artifact), _)| is_spared(path, *record, artifact));
     let changed = spared.filter_map(|(place, ids)| {
