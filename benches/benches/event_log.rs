@@ -1,11 +1,12 @@
-//! How long does one thread need to turn event logs into events?
+//! How long do one thread and two need to turn event logs into events?
 //!
-//! `EMOTRACE_BENCH_LOGS` names a folder of `.evtx` files. Compare with `evtx_dump -t 1 -o jsonl` over the same files, which
-//! writes text and builds no typed values.
+//! `EMOTRACE_BENCH_LOGS` names a folder of `.evtx` files. Compare with `evtx_dump -t 1 -o jsonl` and `-t 2` over the same files,
+//! which writes text and builds no typed values.
 
 use std::hint::black_box;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use criterion::{Criterion, Throughput};
 use emotrace_core::artifacts::{FileInput, Limits, Out, Reads, by_name};
@@ -36,7 +37,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     paths.sort();
     let logs: Vec<Vec<u8>> = paths.iter().map(std::fs::read).collect::<Result<_, _>>()?;
     let artifact = by_name("event_log").ok_or("there is no artifact event_log")?;
-    let Reads::Parts { parse, .. } = artifact.reads else { return Err("event logs are read in parts".into()) };
+    let Reads::Parts { parse, parts, .. } = artifact.reads else { return Err("event logs are read in parts".into()) };
     let read_all = || {
         let mut count = Count::default();
         for log in &logs {
@@ -47,10 +48,29 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
         count.0
     };
+    let jobs: Vec<_> = logs.iter().flat_map(|log| parts(log).into_iter().map(move |part| (log, part))).collect();
+    let read_by_two = || {
+        let next = AtomicUsize::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    let mut count = Count::default();
+                    while let Some((log, part)) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
+                        let locator = Arc::new(Locator::default());
+                        let limits = Limits::default();
+                        let input = FileInput { locator: Arc::clone(&locator), data: *log, entry: None, limits };
+                        let mut out = Out::new(&mut count, artifact.name, locator, State::Live);
+                        let _ = black_box(parse(&input, part.clone(), &Host::default(), &mut out));
+                    }
+                });
+            }
+        });
+    };
     let mut criterion = Criterion::default().configure_from_args();
     let mut group = criterion.benchmark_group("event_log");
     group.throughput(Throughput::Elements(read_all())).sample_size(10);
     group.bench_function("logs to events, one thread", |bencher| bencher.iter(read_all));
+    group.bench_function("logs to events, two threads", |bencher| bencher.iter(read_by_two));
     group.finish();
     criterion.final_summary();
     Ok(())
