@@ -246,11 +246,14 @@ fn check(before: &Seen, after: &Seen, region: &Region, done: &[Done], len: usize
 ///
 /// A field or some letters that say something else that is just as good, where the format has no checksum over them: a
 /// value's name in a hive, a word in a text file. And the change journal, which may end anywhere, begins with a hole and has
-/// zeros behind its end: zeros in its middle are told (`artifacts/usn_journal.rs`), at its ends nobody can tell.
+/// zeros behind its end: zeros in its middle are told (`artifacts/usn_journal.rs`), at its ends nobody can tell. What is found by
+/// its own signature alone (files in a OneNote section, Emotet's blocks in a program) leaves no sign where all of it is written over.
 fn can_be_known(region: &Region, done: &[Done]) -> bool {
     let small = |done: &Done| matches!(done.mutation, Mutation::Flip | Mutation::Flips | Mutation::Forge);
     let journal = region.layer == "$J" || region.name.starts_with("usn_journal/");
-    !done.iter().any(small) && !journal
+    let by_signature = ["onenote_files/", "emotet_files/"].iter().any(|folder| region.name.starts_with(folder));
+    let cut_only = done.iter().all(|done| matches!(done.mutation, Mutation::Cut));
+    !done.iter().any(small) && !journal && (cut_only || !by_signature)
 }
 
 /// Events of what was not touched are the same.

@@ -415,7 +415,8 @@ impl NtfsVolume {
             };
             issue(FileSystemIssue {
                 record: Some(base),
-                offset: Some(offset),
+                // A record that the table does not have lies nowhere.
+                offset: (number < self.records).then_some(offset),
                 loss: Loss::Record,
                 error: format!("the attributes of record {base} in extension record {reference} are lost: {problem}"),
             });
