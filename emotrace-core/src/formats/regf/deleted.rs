@@ -27,6 +27,9 @@ const TIMES: std::ops::Range<u64> = 119_600_064_000_000_000..189_027_648_000_000
 /// without a comparison.
 const TWINS: usize = 10_000;
 
+/// Stands for the keys above that are not known, as with files whose folder is gone.
+pub const ORPHAN: &str = "$Orphan";
+
 /// How sure a find is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Certainty {
@@ -86,18 +89,20 @@ pub struct Deleted<'h> {
 }
 
 impl<'h> Deleted<'h> {
-    /// What is left, as keys that can be read like live ones: each deleted key whose path is known, with the values of
-    /// which the data is left. A key whose path may have belonged to another key since is given as carved.
+    /// What is left, as keys that can be read like live ones: each deleted key with the values of which the data is left.
+    /// A key whose path may have belonged to another key since is given as carved; so is one whose path does not reach the
+    /// root, below [`ORPHAN`].
     pub fn as_keys(&self, hive: &'h Hive) -> Vec<(Key<'h>, State)> {
-        let keys = self.keys.iter().filter(|key| key.path_known).enumerate().filter_map(|(n, key)| {
-            let twin = if n < TWINS { hive.find(&key.path) } else { None };
+        let keys = self.keys.iter().enumerate().filter_map(|(n, key)| {
+            let path = if key.path_known { key.path.clone() } else { format!("{ORPHAN}\\{}", key.path) };
+            let twin = if n < TWINS && key.path_known { hive.find(&path) } else { None };
             let values = news(&key.values, twin.as_ref());
             // A copy of what still lives tells nothing new.
             if values.is_empty() && twin.is_some_and(|twin| twin.last_write() >= key.last_write) {
                 return None;
             }
             let state = if key.path_sure { key.state } else { State::Carved };
-            Some((lost_key(hive, key.nk, key.path.clone(), values), state))
+            Some((lost_key(hive, key.nk, path, values), state))
         });
         keys.collect()
     }

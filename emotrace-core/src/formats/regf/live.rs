@@ -124,6 +124,10 @@ pub(super) fn walk(cells: Cells<'_>, root: u32) -> Tree {
                     match found {
                         Ok(child) => {
                             let cell = child.cell.at;
+                            if child.parent() != key.cell {
+                                // Where parts of a hive changed places, this may be all that shows it.
+                                fault(fault_of(cell, "it names another key as its parent than the one that lists it"));
+                            }
                             tree.keys.push(LiveKey { cell, parent: place, first: 0, count: 0, values_taken: false });
                             queue.push_back(node);
                             if child.length() > child.cell.data.len() {

@@ -20,7 +20,7 @@ use crate::model::{Loss, Timestamp, Value};
 
 pub use cell::BaseBlock;
 use cell::{BASE_BLOCK, BIN_HEADER, Cells, NONE, Nk, PAGE, SEGMENT, Vk, file_offset};
-pub use deleted::{Certainty, Deleted, DeletedKey, DeletedValue};
+pub use deleted::{Certainty, Deleted, DeletedKey, DeletedValue, ORPHAN};
 use live::{LiveKey, Tree};
 pub use log::{AppliedEntry, Replay};
 
@@ -1101,6 +1101,37 @@ mod tests {
         assert!(matches!(keys.as_slice(), [Err(_)]), "{keys:?}");
         assert_eq!(circle.keys().count(), whole.keys().count() - 1);
         assert_eq!(circle.issues().len(), 1);
+    }
+
+    /// Where parts of a chain of keys changed places, each list still names a key: the chain is shorter, and what it lost
+    /// hangs in a circle of its own. The keys know better who their parents are.
+    #[test]
+    fn a_key_that_another_lists_is_told() {
+        const SHELLBAGS: &[u8] = include_bytes!("../../../../testdata/artifacts/shellbags/usrclass.hve");
+        let whole = hive(SHELLBAGS);
+        assert_eq!(whole.issues(), []);
+        let mut bytes = SHELLBAGS.to_vec();
+        let (low, high) = bytes.split_at_mut(0xc800);
+        low[0x3a00..0x3c00].swap_with_slice(&mut high[..0x200]);
+        let damaged = hive(&bytes);
+        assert!(damaged.keys().count() < whole.keys().count());
+        let told: Vec<u64> = damaged.issues().iter().map(|issue| issue.offset).collect();
+        assert_eq!(told, [0xca58]);
+    }
+
+    /// What hung below a key that is gone is given without the keys above that are not known.
+    #[test]
+    fn keys_below_a_lost_key_are_orphans() {
+        let whole = hive(EVERY_KIND);
+        let mut bytes = EVERY_KIND.to_vec();
+        bytes[structure(&whole.find(r"Deep\1\2").unwrap())] = b'x';
+        let damaged = hive(&bytes);
+        assert!(damaged.find(r"Deep\1").is_some() && damaged.find(r"Deep\1\2").is_none());
+        let orphans: Vec<_> =
+            damaged.deleted().as_keys(&damaged).iter().map(|(key, state)| (key.path(), *state)).collect();
+        for path in [r"$Orphan\3", r"$Orphan\3\4", r"$Orphan\3\4\5\6\7"] {
+            assert!(orphans.contains(&(path.to_owned(), State::Carved)), "{path}: {orphans:?}");
+        }
     }
 
     /// A key whose name is damaged is another key. The hash in its list knows the name that it had.
