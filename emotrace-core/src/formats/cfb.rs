@@ -31,6 +31,8 @@ use crate::bytes::{FormatError, text};
 const SIGNATURE: [u8; 8] = [0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1];
 /// Sector numbers from here on are marks: end of chain, free, …
 const MAX_SECTOR: u32 = 0xffff_fffa;
+/// Follows the last sector of a chain.
+const END_OF_CHAIN: u32 = 0xffff_fffe;
 
 /// A stream of a compound file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,9 +100,9 @@ impl<'a> CompoundFile<'a> {
             faults: Vec::new(),
         };
         file.read_fat(&header);
-        let mini_fat = file.read_chain(u32_at(&header, 60).unwrap_or(u32::MAX), "mini FAT");
-        file.mini_fat = words(&mini_fat).collect();
-        let directory = file.read_chain(u32_at(&header, 48).unwrap_or(u32::MAX), "directory");
+        let mini_fat = file.chain(u32_at(&header, 60).unwrap_or(u32::MAX), "mini FAT");
+        file.mini_fat = words(&file.content(&mini_fat)).collect();
+        let directory = file.chain(u32_at(&header, 48).unwrap_or(u32::MAX), "directory");
         file.read_directory(&directory);
         Ok(file)
     }
@@ -144,50 +146,69 @@ impl<'a> CompoundFile<'a> {
         }
     }
 
+    fn offset_of(&self, sector: u32) -> u64 {
+        u64::from(sector).saturating_add(1).saturating_mul(self.sector as u64)
+    }
+
     fn fault(&mut self, what: &'static str, sector: u32) {
         self.faults.push(FormatError::Value {
             what,
-            offset: u64::from(sector).saturating_add(1).saturating_mul(self.sector as u64),
+            offset: self.offset_of(sector),
             value: sector.into(),
-            problem: "there is no such sector in the file, or the chain runs in a circle",
+            problem: "the chain does not end in the file as a chain should: it is broken off or runs in a circle",
         });
     }
 
-    /// The bytes of a chain of sectors, as far as it can be followed.
-    fn read_chain(&mut self, start: u32, what: &'static str) -> Vec<u8> {
-        let (mut bytes, mut number) = (Vec::new(), start);
+    /// The sectors of a chain, as far as it can be followed.
+    fn chain(&mut self, start: u32, what: &'static str) -> Vec<u32> {
+        let (mut sectors, mut number) = (Vec::new(), start);
         for _ in 0..self.sectors() {
-            if number >= MAX_SECTOR {
-                return bytes;
+            if self.sector_bytes(number).is_none() {
+                break;
             }
-            let Some(sector) = self.sector_bytes(number) else { break };
-            bytes.extend_from_slice(sector);
+            sectors.push(number);
             let next = usize::try_from(number).ok().and_then(|n| self.fat.get(n));
             number = next.copied().unwrap_or(u32::MAX);
         }
-        if number < MAX_SECTOR {
-            self.fault(what, number);
+        // What is not there at all has a mark of its own kind as its start.
+        let ended = number == END_OF_CHAIN || (sectors.is_empty() && number >= MAX_SECTOR);
+        if !ended {
+            self.fault(what, sectors.last().copied().unwrap_or(number));
         }
-        bytes
+        sectors
     }
 
-    fn read_directory(&mut self, directory: &[u8]) {
+    fn content(&self, chain: &[u32]) -> Vec<u8> {
+        chain.iter().filter_map(|number| self.sector_bytes(*number)).collect::<Vec<_>>().concat()
+    }
+
+    fn read_directory(&mut self, chain: &[u32]) {
         let version3 = self.sector == 512;
-        for entry in directory.chunks_exact(128) {
-            let units = usize::from(u16_at(entry, 64).unwrap_or(0)).clamp(2, 64);
-            let name = text::from_utf16le_until_nul(entry.get(..units).unwrap_or_default());
-            let start = u32_at(entry, 116).unwrap_or(u32::MAX);
-            let size = u64_at(entry, 120).unwrap_or(0);
-            // Version 3 leaves rubbish in the upper half.
-            let size = if version3 { size & 0xffff_ffff } else { size };
-            match u8_at(entry, 66) {
-                Some(5) if self.mini_stream.is_empty() => {
-                    self.mini_stream = self.read_chain(start, "mini stream");
-                    let len = usize::try_from(size).unwrap_or(usize::MAX);
-                    self.mini_stream.truncate(len);
+        for number in chain {
+            let sector = self.sector_bytes(*number).unwrap_or_default();
+            for (entry, place) in sector.chunks_exact(128).zip(0u64..) {
+                let units = usize::from(u16_at(entry, 64).unwrap_or(0)).clamp(2, 64);
+                let name = text::from_utf16le_until_nul(entry.get(..units).unwrap_or_default());
+                let start = u32_at(entry, 116).unwrap_or(u32::MAX);
+                let size = u64_at(entry, 120).unwrap_or(0);
+                // Version 3 leaves rubbish in the upper half.
+                let size = if version3 { size & 0xffff_ffff } else { size };
+                match u8_at(entry, 66).unwrap_or(0) {
+                    0 | 1 => {}
+                    5 if self.mini_stream.is_empty() => {
+                        let chain = self.chain(start, "mini stream");
+                        self.mini_stream = self.content(&chain);
+                        let len = usize::try_from(size).unwrap_or(usize::MAX);
+                        self.mini_stream.truncate(len);
+                    }
+                    2 => self.streams.push(Stream { name, size, start }),
+                    kind => self.faults.push(FormatError::Value {
+                        what: "directory entry",
+                        offset: self.offset_of(*number).saturating_add(place.saturating_mul(128)),
+                        value: kind.into(),
+                        problem: "kinds 0, 1 and 2 are known, and 5 once",
+                    }),
                 }
-                Some(2) => self.streams.push(Stream { name, size, start }),
-                _ => {}
             }
         }
     }
@@ -254,6 +275,29 @@ mod tests {
         // Stream 2 has arguments that put it past the mini stream.
         let (long, _) = file.read(file.stream("2").unwrap());
         assert!(long.len() > 4096 && long.starts_with(&[0x4c, 0, 0, 0]));
+    }
+
+    /// A sector of the directory that was written over lists no streams, which is told.
+    #[test]
+    fn an_entry_of_no_known_kind_is_told() {
+        let mut bytes = FILE.to_vec();
+        let entry = bytes.windows(4).rposition(|name| name == b"7\0\0\0").unwrap();
+        bytes[entry..entry + 128].fill(b' ');
+        let file = CompoundFile::open(&bytes).unwrap();
+        assert_eq!(file.streams.len(), 3);
+        assert_eq!(file.faults.iter().map(FormatError::offset).collect::<Vec<_>>(), [entry as u64]);
+    }
+
+    /// The mark of a free sector is no end of a chain.
+    #[test]
+    fn a_chain_that_is_broken_off_is_told() {
+        let mut bytes = FILE.to_vec();
+        let fat = (usize::try_from(u32_at(&bytes, 76).unwrap()).unwrap() + 1) * 512;
+        let directory = usize::try_from(u32_at(&bytes, 48).unwrap()).unwrap();
+        bytes[fat + 4 * directory..][..4].fill(0xff);
+        let file = CompoundFile::open(&bytes).unwrap();
+        assert!(file.streams.len() < 4);
+        assert_eq!(file.faults.len(), 1, "{:?}", file.faults);
     }
 
     #[test]
