@@ -131,6 +131,23 @@ fn what_is_no_evidence_is_an_error_in_words() {
     assert_eq!(emotrace(&["timeline", path(&case()), "--artifact", "nonsense"]).status.code(), Some(2));
 }
 
+/// A jump list is a compound file, whose begin does not tell what it holds. What bears the name of an artifact and is none is
+/// said to be none.
+#[test]
+fn a_single_artifact_is_known_by_its_name_where_its_begin_tells_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let list = case().with_file_name("../artifacts/jump_lists/version4.automaticDestinations-ms");
+    let found = rows(&emotrace(&["timeline", path(&list)]));
+    assert!(found.iter().any(|row| row["values"]["path"] == r"C:\Windows\System32\cmd.exe"));
+    for (name, content) in [("empty.evtx", &b""[..]), ("text.lnk", b"hello"), ("zeros.pf", &[0; 5000])] {
+        let file = folder.path().join(name);
+        fs::write(&file, content).unwrap();
+        let output = emotrace(&["timeline", path(&file)]);
+        assert_eq!((output.status.code(), stdout(&output).as_str()), (Some(3), ""), "{name}");
+        assert!(stderr(&output).contains(name), "{}", stderr(&output));
+    }
+}
+
 #[test]
 fn nothing_is_written_into_the_evidence() {
     let dir = tempfile::tempdir().unwrap();

@@ -502,7 +502,8 @@ impl Kind {
             let by_name = by_name.filter(|kind| *kind != Metafile::Boot || file.len() <= MAX_BOOT);
             Metafile::by_content(&file).or(by_name).map(LooseKind::Metafile)
         };
-        Ok(recognise(&head, path).or_else(metafile).map_or(Self::Image, Self::Loose))
+        let kind = recognise(&head, path).or_else(metafile).or_else(|| by_name(path));
+        Ok(kind.map_or(Self::Image, Self::Loose))
     }
 
     const fn name(&self) -> &'static str {
@@ -524,6 +525,20 @@ fn recognise(head: &[u8], path: &Path) -> Option<LooseKind> {
     artifacts::ARTIFACTS
         .iter()
         .find(|a| matches!(a.reads, Reads::Files { recognise, .. } | Reads::Parts { recognise, .. } if recognise(head)))
+        .map(|a| LooseKind::Artifact(a))
+}
+
+/// The artifact whose files have this name's ending: the begin of a file may tell nothing (the directory of a compound file
+/// can lie anywhere in it) or be damaged. An image by such a name would be read as damaged, but no tool makes one.
+fn by_name(path: &Path) -> Option<LooseKind> {
+    let ending = format!("*.{}", path.extension()?.to_str()?);
+    let named = |paths: &[&str]| {
+        let last = |path: &&str| path.rsplit('\\').next().is_some_and(|last| last.eq_ignore_ascii_case(&ending));
+        paths.iter().any(last)
+    };
+    artifacts::ARTIFACTS
+        .iter()
+        .find(|a| matches!(a.reads, Reads::Files { paths, .. } | Reads::Parts { paths, .. } if named(paths)))
         .map(|a| LooseKind::Artifact(a))
 }
 

@@ -457,7 +457,16 @@ impl Run<'_> {
                     job(out, coverage, true, |out| {
                         out.set_len(loose.data.len());
                         let file = FileInput { locator, data: &*loose.data, entry: None, limits };
-                        parse_file(artifact, &file, 0..u64::MAX, &host, out)
+                        let read = parse_file(artifact, &file, 0..u64::MAX, &host, out);
+                        // Who gives a file by itself wants to know that there was nothing to read.
+                        if matches!(read, Ok(Completion::NotThisFormat)) {
+                            out.issue(
+                                None,
+                                Loss::Whole,
+                                format!("by its content this is not one of {}", artifact.name),
+                            );
+                        }
+                        read
                     });
                 }
             }
