@@ -20,7 +20,7 @@ use emotrace_core::source::Source;
 use super::sums::{Sums, crc32};
 
 /// Where the NTFS volume of the case begins.
-const VOLUME: usize = 1 << 20;
+pub(super) const VOLUME: usize = 1 << 20;
 /// `$ATTRIBUTE_LIST`, `$DATA`, `$INDEX_ALLOCATION`, `$BITMAP`.
 const ATTRIBUTES: &[(u32, &str)] = &[(0x20, ""), (0x80, ""), (0xa0, "$I30"), (0xb0, ""), (0xb0, "$I30")];
 
@@ -161,7 +161,7 @@ pub fn of_fixtures(folder: &Path) -> io::Result<Vec<Subject>> {
     Ok(subjects)
 }
 
-fn lay(place: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(super) fn lay(place: &Path, bytes: &[u8]) -> io::Result<()> {
     if let Some(parent) = place.parent() {
         fs::create_dir_all(parent)?;
     }
@@ -347,14 +347,14 @@ fn lay_gpt(disk: &mut Vec<u8>) {
     }
 }
 
-fn case_disk() -> io::Result<Vec<u8>> {
+pub(super) fn case_disk() -> io::Result<Vec<u8>> {
     let source = Source::open(&[testdata().join("case/case.E01")]).map_err(io::Error::other)?;
     let mut disk = vec![0; usize::try_from(source.len()).map_err(io::Error::other)?];
     read_exact_at(&source, 0, &mut disk)?;
     Ok(disk)
 }
 
-fn disk_region(name: &str, layer: &'static str, range: Range<usize>, sums: Sums) -> Region {
+pub(super) fn disk_region(name: &str, layer: &'static str, range: Range<usize>, sums: Sums) -> Region {
     Region { name: name.to_owned(), pieces: vec![range], sums, spares: Spares::Nothing, layer }
 }
 
@@ -424,7 +424,7 @@ fn layer_of(number: u64, kind: u32, path: &str) -> &'static str {
 }
 
 /// The pieces of an attribute that lie in clusters, as places on the disk.
-fn pieces(volume: &NtfsVolume, entry: &FileEntry, kind: u32, name: &str) -> Vec<Range<usize>> {
+pub(super) fn pieces(volume: &NtfsVolume, entry: &FileEntry, kind: u32, name: &str) -> Vec<Range<usize>> {
     let Ok(reader) = volume.open_attribute(entry, kind, name) else { return Vec::new() };
     let extents = reader.extents().iter().filter_map(|extent| match extent.place {
         Place::Volume(at) => Some(VOLUME + at as usize..VOLUME + (at + extent.end - extent.start) as usize),
@@ -434,7 +434,7 @@ fn pieces(volume: &NtfsVolume, entry: &FileEntry, kind: u32, name: &str) -> Vec<
 }
 
 /// The place of the nth byte of a stream in pieces.
-fn nth_byte(pieces: &[Range<usize>], mut n: usize) -> Option<usize> {
+pub(super) fn nth_byte(pieces: &[Range<usize>], mut n: usize) -> Option<usize> {
     for piece in pieces {
         if n < piece.len() {
             return Some(piece.start + n);

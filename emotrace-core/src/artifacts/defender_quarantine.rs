@@ -3,7 +3,7 @@
 use super::{Artifact, ArtifactError, Completion, FileInput, Out, Reads, Record};
 use crate::bytes::read_up_to;
 use crate::formats::defender_quarantine;
-use crate::model::{Descriptor, Field, Host, Kind, Meaning};
+use crate::model::{Descriptor, Field, Host, Kind, Loss, Meaning};
 
 static QUARANTINE: Descriptor = Descriptor {
     name: "windows:defender:quarantine",
@@ -54,6 +54,9 @@ fn parse(input: &FileInput<'_>, _: &Host, out: &mut Out<'_>) -> Result<Completio
     let Some(entry) = defender_quarantine::read(data.get(..n).unwrap_or_default()) else {
         return Ok(Completion::NotThisFormat);
     };
+    if entry.unread > 0 {
+        out.issue(None, Loss::Record, format!("{} of the resources that the entry counts can't be read", entry.unread));
+    }
     for resource in entry.resources {
         out.give(
             Record::new(&QUARANTINE)

@@ -1,7 +1,9 @@
 //! Files whose bytes are Emotet's own, or those of its clean-up: what the head or the sections of a file hold.
 
 use super::{Artifact, ArtifactError, Completion, FileInput, Out, Reads, Record};
+use crate::bytes::fields::uint_at;
 use crate::bytes::read_up_to;
+use crate::bytes::text::hex;
 use crate::formats::emotet_config::{self, Content};
 use crate::model::{Descriptor, Field, Host, Kind, Loss, Meaning, Value};
 
@@ -119,9 +121,19 @@ const WINDOWS: &[&str] = &[
     "f12",
 ];
 
-/// Sections end at multiples of this in the file (Microsoft, "PE Format": the smallest `FileAlignment`); less may be missing at the
-/// end of a whole program.
+/// Sections end at multiples of this in the file (Microsoft, "PE Format": the smallest `FileAlignment`).
 const FILE_ALIGNMENT: u64 = 512;
+
+/// A section of a program.
+struct Section {
+    name: String,
+    /// Where it lies in the file.
+    at: u64,
+    /// Bytes that the table gives it in the file.
+    len: u64,
+    /// Bytes that it fills at least. Some linkers leave out what would fill up the last one.
+    used: u64,
+}
 
 fn parse(input: &FileInput<'_>, _: &Host, out: &mut Out<'_>) -> Result<Completion, ArtifactError> {
     let path = input.locator.path.to_lowercase();
@@ -147,9 +159,9 @@ fn parse(input: &FileInput<'_>, _: &Host, out: &mut Out<'_>) -> Result<Completio
     }
     let mut any = false;
     let mut completion = Completion::Complete;
-    for (section, at, len) in sections(&head) {
-        let missing = at.saturating_add(len).saturating_sub(input.data.len());
-        if missing >= FILE_ALIGNMENT {
+    for Section { name: section, at, len, used } in sections(&head) {
+        let missing = at.saturating_add(used).saturating_sub(input.data.len());
+        if missing > 0 {
             completion = Completion::Truncated { at: input.data.len() };
             let error = format!("the program is cut: {missing} bytes of its section {section} are missing");
             out.issue(Some(input.data.len()), Loss::Rest, error);
@@ -213,12 +225,9 @@ fn read(input: &FileInput<'_>, offset: u64, len: usize) -> Result<Vec<u8>, Artif
     Ok(bytes)
 }
 
-/// Names, offsets and lengths of a program's sections (Microsoft, "PE Format": section table).
-fn sections(head: &[u8]) -> Vec<(String, u64, u64)> {
-    let at = |offset: usize, len: usize| -> Option<u64> {
-        let field = head.get(offset..offset.checked_add(len)?)?;
-        Some(field.iter().rev().fold(0, |n, byte| n << 8 | u64::from(*byte)))
-    };
+/// A program's sections (Microsoft, "PE Format": section table).
+fn sections(head: &[u8]) -> Vec<Section> {
+    let at = |offset, len| uint_at(head, offset, len);
     let place = |n: Option<u64>| n.and_then(|n| usize::try_from(n).ok());
     let Some(pe) = place(at(0x3c, 4)).filter(|pe| head.get(*pe..).is_some_and(|h| h.starts_with(b"PE\0\0"))) else {
         return Vec::new();
@@ -230,9 +239,12 @@ fn sections(head: &[u8]) -> Vec<(String, u64, u64)> {
         let start = table.checked_add(i.checked_mul(40)?)?;
         let name = head.get(start..start.checked_add(8)?)?;
         let name = String::from_utf8_lossy(name).trim_end_matches('\0').to_owned();
-        Some((name, at(start.checked_add(20)?, 4)?, at(start.checked_add(16)?, 4)?))
+        let in_memory = at(start.checked_add(8)?, 4)?;
+        let len = at(start.checked_add(16)?, 4)?;
+        let used = if (1..=len).contains(&in_memory) { in_memory } else { len.saturating_sub(FILE_ALIGNMENT - 1) };
+        Some(Section { name, at: at(start.checked_add(20)?, 4)?, len, used })
     };
-    (0..count).map_while(section).filter(|(_, _, len)| *len > 0).collect()
+    (0..count).map_while(section).filter(|section| section.len > 0).collect()
 }
 
 /// The epoch that a published key-agreement key belongs to, by the end of its Y.
@@ -248,6 +260,24 @@ fn epoch(magic: &str, y: &[u8; 32]) -> Option<&'static str> {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::model::{Collect, State};
+
+    /// The table says how much of a section is in use: what is missing of that is told, be it a few bytes.
+    #[test]
+    fn a_program_that_is_cut_within_a_section_is_told() {
+        let whole = include_bytes!("../../../testdata/artifacts/emotet_files/servers.nfg").to_vec();
+        for (len, issues) in [(whole.len(), 0), (0x602, 1), (0x7ff, 1)] {
+            let data = whole[..len].to_vec();
+            let input = FileInput { locator: Arc::default(), data: &data, entry: None, limits: Default::default() };
+            let mut sink = Collect::default();
+            let mut out = Out::new(&mut sink, ARTIFACT.name, Arc::default(), State::Live);
+            let _ = parse(&input, &Host::default(), &mut out).unwrap();
+            assert_eq!(sink.issues.len(), issues, "{len}: {:?}", sink.issues);
+        }
+    }
 }

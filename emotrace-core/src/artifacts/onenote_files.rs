@@ -8,6 +8,7 @@
 //! Source: Microsoft, MS-ONESTORE 2.3.1 (header) and 2.6.13 (FileDataStoreObject).
 
 use super::{Artifact, ArtifactError, Completion, FileInput, Out, Reads, Record};
+use crate::bytes::fields::uint_at;
 use crate::model::{Descriptor, Field, Host, Kind, Loss, Meaning};
 
 static EMBEDDED: Descriptor = Descriptor {
@@ -66,7 +67,7 @@ fn parse(input: &FileInput<'_>, _: &Host, out: &mut Out<'_>) -> Result<Completio
         return Ok(Completion::NotThisFormat);
     }
     let mut completion = Completion::Complete;
-    let expected = number(&data, EXPECTED_LENGTH, 8).unwrap_or(u64::MAX);
+    let expected = uint_at(&data, EXPECTED_LENGTH, 8).unwrap_or(u64::MAX);
     if input.data.len() < expected {
         completion = Completion::Truncated { at: input.data.len() };
         let error = format!("the section is cut: it says that it is {expected} bytes long");
@@ -88,7 +89,7 @@ fn parse(input: &FileInput<'_>, _: &Host, out: &mut Out<'_>) -> Result<Completio
             out.issue(Some(at as u64), Loss::None, "the embedded file before this one has lost its end");
         }
         let Some(object) = data.get(at..) else { break };
-        let Some(len) = number(object, 16, 8) else { break };
+        let Some(len) = uint_at(object, 16, 8) else { break };
         let content = object.get(36..).unwrap_or_default();
         let content = content.get(..usize::try_from(len).unwrap_or(usize::MAX)).unwrap_or(content);
         count = count.saturating_add(1);
@@ -143,11 +144,6 @@ fn kind_of(content: &[u8]) -> (&'static str, Option<String>) {
         return ("script", Some(short.trim_end().to_owned()));
     }
     ("other", None)
-}
-
-fn number(bytes: &[u8], at: usize, len: usize) -> Option<u64> {
-    let field = bytes.get(at..at.checked_add(len)?)?;
-    Some(field.iter().rev().fold(0, |n, byte| n << 8 | u64::from(*byte)))
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@
 //! Source: Microsoft, "PE Format" (<https://learn.microsoft.com/en-us/windows/win32/debug/pe-format>).
 
 use super::artifact::{Artifact, ArtifactError, Completion, FileInput, Out, Reads, Record};
+use crate::bytes::fields::uint_at;
 use crate::bytes::read_up_to;
 use crate::model::{Descriptor, Field, Host, Kind, Loss, Timestamp};
 
@@ -77,23 +78,23 @@ fn parse(input: &FileInput<'_>, _: &Host, out: &mut Out<'_>) -> Result<Completio
     }
     let record =
         Record::new(&PE).set("path", input.locator.path.as_str()).set("size", input.data.len()).set("pe_header", false);
-    let header = number(head, 0x3c, 4).and_then(|at| usize::try_from(at).ok()).and_then(|at| head.get(at..));
+    let header = uint_at(head, 0x3c, 4).and_then(|at| usize::try_from(at).ok()).and_then(|at| head.get(at..));
     let Some(header) = header.filter(|h| h.starts_with(b"PE\0\0")) else {
         out.give(record);
         return Ok(Completion::Complete);
     };
-    let machine = number(header, 0x04, 2).map(machine);
-    let linked = number(header, 0x08, 4).filter(|t| *t != 0 && *t != 0xffff_ffff);
-    let characteristics = number(header, 0x16, 2);
-    let magic = number(header, 0x18, 2);
+    let machine = uint_at(header, 0x04, 2).map(machine);
+    let linked = uint_at(header, 0x08, 4).filter(|t| *t != 0 && *t != 0xffff_ffff);
+    let characteristics = uint_at(header, 0x16, 2);
+    let magic = uint_at(header, 0x18, 2);
     out.give(
         record
             .set("pe_header", true)
             .set_some("machine", machine)
             .set_some("library", characteristics.map(|c| c & 0x2000 != 0))
             .set_some("pe32_plus", magic.filter(|m| matches!(m, 0x10b | 0x20b)).map(|m| m == 0x20b))
-            .set_some("subsystem", number(header, 0x5c, 2))
-            .set_some("sections", number(header, 0x06, 2))
+            .set_some("subsystem", uint_at(header, 0x5c, 2))
+            .set_some("sections", uint_at(header, 0x06, 2))
             .set_some("link_time", linked.and_then(|t| Timestamp::from_unix_seconds(i64::try_from(t).ok()?))),
     );
     if characteristics.is_none() || magic.is_none() {
@@ -101,12 +102,6 @@ fn parse(input: &FileInput<'_>, _: &Host, out: &mut Out<'_>) -> Result<Completio
         out.issue(Some(n as u64), Loss::Rest, error);
     }
     Ok(Completion::Complete)
-}
-
-/// A little-endian number of up to eight bytes, if it is there.
-fn number(bytes: &[u8], at: usize, len: usize) -> Option<u64> {
-    let field = bytes.get(at..at.checked_add(len)?)?;
-    Some(field.iter().rev().fold(0, |n, byte| n << 8 | u64::from(*byte)))
 }
 
 fn machine(number: u64) -> String {

@@ -8,6 +8,7 @@
 //! Source: PKWARE, APPNOTE.TXT 6.3.10, sections 4.3.12 and 4.3.16.
 
 use super::{Artifact, ArtifactError, Completion, FileInput, Out, Reads, Record};
+use crate::bytes::fields::uint_at;
 use crate::bytes::{read_up_to, text};
 use crate::model::{Descriptor, Field, Host, Kind, Loss, Meaning, Value};
 
@@ -72,7 +73,7 @@ fn parse(input: &FileInput<'_>, _: &Host, out: &mut Out<'_>) -> Result<Completio
         out.issue(None, Loss::Whole, "the archive has no end record: it is cut off, or no archive");
         return Ok(Completion::Truncated { at: len });
     };
-    let (size, offset) = (number(end, 12, 4).unwrap_or(0), number(end, 16, 4).unwrap_or(0));
+    let (size, offset) = (uint_at(end, 12, 4).unwrap_or(0), uint_at(end, 16, 4).unwrap_or(0));
     let directory = read(offset, size.min(MAX_DIRECTORY))?;
     let members = members(&directory);
     let largest = members.iter().max_by_key(|m| m.size);
@@ -111,7 +112,7 @@ fn members(directory: &[u8]) -> Vec<Member> {
     let mut members = Vec::new();
     let mut at = 0usize;
     while let Some(entry) = directory.get(at..).filter(|e| e.starts_with(b"PK\x01\x02")) {
-        let field = |offset: usize, len: usize| number(entry, offset, len);
+        let field = |offset: usize, len: usize| uint_at(entry, offset, len);
         let (Some(flags), Some(packed), Some(size)) = (field(8, 2), field(20, 4), field(24, 4)) else { break };
         let lengths = [field(28, 2), field(30, 2), field(32, 2)];
         let [name, extra, comment] = lengths.map(|l| usize::try_from(l.unwrap_or(0)).unwrap_or(0));
@@ -126,11 +127,6 @@ fn members(directory: &[u8]) -> Vec<Member> {
         at = [46, name, extra, comment].iter().fold(at, |sum, part| sum.saturating_add(*part));
     }
     members
-}
-
-fn number(bytes: &[u8], at: usize, len: usize) -> Option<u64> {
-    let field = bytes.get(at..at.checked_add(len)?)?;
-    Some(field.iter().rev().fold(0, |n, byte| n << 8 | u64::from(*byte)))
 }
 
 #[cfg(test)]

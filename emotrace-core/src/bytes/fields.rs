@@ -26,6 +26,12 @@ pub fn u64_at(data: &[u8], at: usize) -> Option<u64> {
     array_at(data, at).map(u64::from_le_bytes)
 }
 
+/// As many bytes at `at` as `len` says; of more than eight the first eight count.
+pub fn uint_at(data: &[u8], at: usize, len: usize) -> Option<u64> {
+    let field = data.get(at..at.checked_add(len)?)?;
+    Some(field.iter().take(8).rev().fold(0, |n, byte| n << 8 | u64::from(*byte)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -39,5 +45,6 @@ mod tests {
         assert_eq!(u32_at(&data, 4), Some(0x0807_0605));
         assert_eq!(u64_at(&data, 0), Some(0x0807_0605_0403_0201));
         assert_eq!(u64_at(&data, usize::MAX), None);
+        assert_eq!((uint_at(&data, 5, 3), uint_at(&data, 6, 3)), (Some(0x08_0706), None));
     }
 }

@@ -11,6 +11,17 @@ const SURROGATE_SHIFT: u32 = 0x10_2000;
 /// The first character that stands for a surrogate.
 const FIRST_STAND_IN: char = '\u{10f800}';
 
+/// Bytes as lower-case hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len().saturating_mul(2));
+    for byte in bytes {
+        for digit in [byte >> 4, byte & 0xf] {
+            text.extend(char::from_digit(digit.into(), 16));
+        }
+    }
+    text
+}
+
 /// Text from little-endian UTF-16 bytes; an odd last byte is left out.
 pub fn from_utf16le(bytes: &[u8]) -> String {
     let units = bytes.as_chunks::<2>().0;

@@ -14,6 +14,7 @@
 //! Sources: fox-it, dissect.target, Defender plugin; Fox-IT, "Reverse, Reveal, Recover: Windows Defender Quarantine Forensics";
 //! as facts.
 
+use crate::bytes::fields::uint_at;
 use crate::bytes::text;
 use crate::model::Timestamp;
 
@@ -53,6 +54,8 @@ pub struct Entry {
     pub threat: String,
     /// What was put aside.
     pub resources: Vec<Resource>,
+    /// Resources that the entry counts and that can't be read.
+    pub unread: u64,
 }
 
 /// One thing that was put aside.
@@ -93,25 +96,32 @@ fn at(state: &[u8; 256], i: u8) -> u8 {
 /// Reads an entry; `None` if the bytes are none.
 pub fn read(bytes: &[u8]) -> Option<Entry> {
     let head = crypt(bytes.get(..HEAD)?);
-    let length = |at: usize| usize::try_from(number(&head, at, 4)?).ok();
+    let length = |at: usize| usize::try_from(uint_at(&head, at, 4)?).ok();
     let (first, second) = (length(40)?, length(44)?);
     let middle = HEAD.checked_add(first)?;
     let one = crypt(bytes.get(HEAD..middle)?);
     let two = crypt(bytes.get(middle..middle.checked_add(second)?)?);
     let name = one.get(52..)?;
     let threat = name.split(|b| *b == 0).next().filter(|n| n.is_ascii() && !n.is_empty())?;
+    let (resources, unread) = resources(&two);
     Some(Entry {
-        time: number(&one, 32, 8).and_then(Timestamp::from_filetime_field),
-        threat_id: number(&one, 40, 8)?,
+        time: uint_at(&one, 32, 8).and_then(Timestamp::from_filetime_field),
+        threat_id: uint_at(&one, 40, 8)?,
         threat: String::from_utf8_lossy(threat).into_owned(),
-        resources: resources(&two),
+        resources,
+        unread,
     })
 }
 
-fn resources(section: &[u8]) -> Vec<Resource> {
-    let count = number(section, 0, 4).and_then(|n| usize::try_from(n).ok()).unwrap_or(0).min(MAX_RESOURCES);
-    let offset = |i: usize| number(section, i.checked_mul(4)?.checked_add(4)?, 4).and_then(|n| usize::try_from(n).ok());
-    (0..count).filter_map(|i| resource(section, offset(i)?)).collect()
+/// The resources, and how many of those that are counted can't be read.
+fn resources(section: &[u8]) -> (Vec<Resource>, u64) {
+    let counted = uint_at(section, 0, 4).unwrap_or(0);
+    let count = usize::try_from(counted).unwrap_or(MAX_RESOURCES).min(MAX_RESOURCES);
+    let offset =
+        |i: usize| uint_at(section, i.checked_mul(4)?.checked_add(4)?, 4).and_then(|n| usize::try_from(n).ok());
+    let read: Vec<_> = (0..count).filter_map(|i| resource(section, offset(i)?)).collect();
+    let unread = counted.saturating_sub(read.len() as u64);
+    (read, unread)
 }
 
 fn resource(section: &[u8], start: usize) -> Option<Resource> {
@@ -120,14 +130,14 @@ fn resource(section: &[u8], start: usize) -> Option<Resource> {
     let path_end = units.checked_mul(2)?;
     let path = text::from_utf16le(rest.get(..path_end)?);
     let mut place = start.checked_add(path_end)?.checked_add(2)?;
-    let fields = usize::try_from(number(section, place, 2)?).ok()?.min(MAX_FIELDS);
+    let fields = usize::try_from(uint_at(section, place, 2)?).ok()?.min(MAX_FIELDS);
     place = place.checked_add(2)?;
     let kind = section.get(place..)?.split(|b| *b == 0).next()?;
     place = place.checked_add(kind.len())?.checked_add(1)?;
     let mut resource = Resource { path, kind: String::from_utf8_lossy(kind).into_owned(), ..Resource::default() };
     for _ in 0..fields {
         place = place.checked_next_multiple_of(4)?;
-        let (Some(len), Some(tag)) = (number(section, place, 2), number(section, place.checked_add(2)?, 2)) else {
+        let (Some(len), Some(tag)) = (uint_at(section, place, 2), uint_at(section, place.checked_add(2)?, 2)) else {
             break;
         };
         let begin = place.checked_add(4)?;
@@ -135,17 +145,12 @@ fn resource(section: &[u8], start: usize) -> Option<Resource> {
         let Some(data) = section.get(begin..end) else { break };
         match tag & 0xfff {
             0x02 => resource.content = Some(data.iter().map(|b| format!("{b:02X}")).collect()),
-            0x12 => resource.size = number(data, 0, data.len().min(8)),
+            0x12 => resource.size = uint_at(data, 0, data.len().min(8)),
             _ => {}
         }
         place = end;
     }
     Some(resource)
-}
-
-fn number(bytes: &[u8], at: usize, len: usize) -> Option<u64> {
-    let field = bytes.get(at..at.checked_add(len)?)?;
-    Some(field.iter().rev().fold(0, |n, byte| n << 8 | u64::from(*byte)))
 }
 
 #[cfg(test)]
@@ -165,6 +170,16 @@ mod tests {
         assert_eq!(resource.path, r"C:\Users\taro\oxnv4.ooccxx");
         assert_eq!((resource.kind.as_str(), resource.size), ("file", Some(4096)));
         assert_eq!(resource.content.as_deref(), Some("000102030405060708090A0B0C0D0E0F10111213"));
+    }
+
+    /// The second section is written over: it counts resources that are not there.
+    #[test]
+    fn resources_that_are_lost_are_counted() {
+        let mut bytes = ENTRY.to_vec();
+        bytes.copy_within(..140, 140);
+        let entry = read(&bytes).unwrap();
+        assert!(entry.resources.is_empty() && entry.unread > 0, "{entry:?}");
+        assert_eq!(read(ENTRY).unwrap().unread, 0);
     }
 
     #[test]

@@ -601,6 +601,11 @@ fn read_info(info: &[u8], offset: u64, faults: &mut Vec<FormatError>) -> LinkInf
         faults.push(short("LinkInfo", offset, 28, info.len()));
         return found;
     };
+    if header_len < 0x1c {
+        let problem = "LinkInfo's head can't be smaller than 28 bytes";
+        let offset = offset.saturating_add(4);
+        faults.push(FormatError::Value { what: "LinkInfo", offset, value: header_len.into(), problem });
+    }
     let wide_header = header_len >= 0x24;
     let mut field = |what: &'static str, at: usize| -> Option<&[u8]> {
         let place = u32_at(info, at).filter(|place| *place != 0)?;
@@ -933,6 +938,17 @@ mod tests {
         assert_eq!(link.faults, []);
         assert!(matches!(read(b"MZ", 0), Err(FormatError::Signature { .. })));
         assert!(matches!(read(&bytes[..70], 5), Err(FormatError::Short { offset: 5, .. })));
+    }
+
+    /// A LinkInfo that is zeros behind its size says that it is damaged.
+    #[test]
+    fn a_link_info_without_a_head_is_told() {
+        let mut bytes = header(0x02 | UNICODE);
+        bytes.extend(0x20u32.to_le_bytes());
+        bytes.extend([0; 0x1c]);
+        bytes.extend([0; 4]);
+        let faults: Vec<_> = read(&bytes, 0).unwrap().faults.iter().map(FormatError::offset).collect();
+        assert_eq!(faults, [80]);
     }
 
     /// Texts of 32,768 characters and more: the crate's count of bytes overflows.

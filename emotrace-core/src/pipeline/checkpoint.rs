@@ -15,6 +15,7 @@ use super::evidence::Evidence;
 use super::extract::{Extraction, image_issues};
 use super::plan::REGISTRY;
 use crate::artifacts;
+use crate::bytes::text::hex;
 use crate::bytes::{ReadAt, read_up_to};
 use crate::export::{OutputFile, json};
 use crate::model::{ArtifactCoverage, Coverage, HiveCoverage};
@@ -157,10 +158,6 @@ fn add_file(path: &Path, hash: &mut Sha256) {
     }
     let n = read_up_to(&file, file.len().saturating_sub(BYTES as u64), &mut buffer).unwrap_or(0);
     hash.update(buffer.get(..n).unwrap_or_default());
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The catalogue's own text for a name.

@@ -1,6 +1,5 @@
 //! Hashes of the media, and whether they are those that the image carries.
 
-use std::fmt::Write;
 use std::io;
 use std::ops::ControlFlow;
 
@@ -10,6 +9,7 @@ use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
 use super::{Gap, Source, StoredHash};
+use crate::bytes::text::hex;
 use crate::bytes::{ReadAt, read_up_to};
 
 /// Bytes that are read at once: a multiple of every common chunk size, so that no chunk is inflated twice.
@@ -219,16 +219,6 @@ pub fn verify(
     progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
 ) -> Result<Verification, HashError> {
     Ok(Verification::new(source, hash_all(source, progress)?))
-}
-
-/// Lower-case hexadecimal digits.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len().saturating_mul(2));
-    for byte in bytes {
-        // Writing to a String can't fail.
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
 }
 
 #[cfg(test)]

@@ -142,7 +142,8 @@ impl Catalogue {
             match parts {
                 Some(parts) => {
                     if let Err(error) = information(volume, parts.header, &mut copy) {
-                        report(parts.header, format!("the store's header can't be read: {error}"));
+                        let place = if parts.header < volume.len() { parts.header } else { copy.offset };
+                        report(place, format!("the store's header can't be read: {error}"));
                     }
                 }
                 None => report(copy.offset, "the catalogue does not say where its store lies".to_owned()),
@@ -272,19 +273,24 @@ impl Store {
         // A list can't have more blocks than the volume.
         let most = usize::try_from(volume.len().div_ceil(BLOCK)).unwrap_or(usize::MAX);
         let mut bad: Option<(u64, u64)> = None;
+        let is_block = |place: u64| place.is_multiple_of(BLOCK) && place < volume.len();
         for_each_block(volume, parts.block_list, BLOCK_LIST, most, report, &mut |at, block| {
             for (n, bytes) in (0u64..).zip(block.chunks_exact(32)) {
                 let original = u64_at(bytes, 0);
                 if bytes.iter().all(|b| *b == 0) {
                     continue;
                 }
-                if !original.is_multiple_of(BLOCK) || original >= volume.len() {
+                let flags = u32_at(bytes, 24);
+                let saved = u64_at(bytes, if flags & FORWARDER != 0 { 8 } else { 16 });
+                // Block 0 holds the boot sector: nothing is saved there.
+                let kept = flags & NOT_USED != 0 || (saved != 0 && is_block(saved));
+                if !is_block(original) || !kept {
                     let at = at.saturating_add(BLOCK_HEADER as u64).saturating_add(n.saturating_mul(32));
                     let (first, count) = bad.unwrap_or((at, 0));
                     bad = Some((first, count.saturating_add(1)));
                     continue;
                 }
-                store.add(original, u64_at(bytes, 8), u64_at(bytes, 16), u32_at(bytes, 24), u32_at(bytes, 28));
+                store.add(original, u64_at(bytes, 8), u64_at(bytes, 16), flags, u32_at(bytes, 28));
             }
         });
         if let Some((at, count)) = bad {
@@ -474,9 +480,13 @@ fn for_each_block(
     report: &mut dyn FnMut(u64, String),
     visit: &mut dyn FnMut(u64, &[u8]),
 ) {
-    let mut at = first;
+    let (mut at, mut named_at) = (first, HEADER_AT);
     let mut met = HashSet::new();
     while at != 0 {
+        if at >= volume.len() {
+            let place = format!("{} goes on at {at:#x}, which is not on the volume", list(record_type));
+            return report(named_at, place);
+        }
         if met.len() >= most && record_type == BITMAP {
             // Longer than the volume: it was made for growth.
             return;
@@ -487,7 +497,7 @@ fn for_each_block(
         match read_block(volume, at, record_type) {
             Ok(block) => {
                 visit(at, block.get(BLOCK_HEADER..).unwrap_or_default());
-                at = u64_at(&block, 40);
+                (named_at, at) = (at, u64_at(&block, 40));
             }
             Err(error) => return report(at, format!("{}: {error}; the list is lost from here on", list(record_type))),
         }
@@ -759,7 +769,10 @@ mod tests {
             if random(4) == 0 {
                 broken.0.truncate(random(BLOCKS * BLOCK) as usize);
             }
-            for snapshot in broken.open().0 {
+            let (snapshots, issues) = broken.open();
+            let len = broken.0.len() as u64;
+            assert!(issues.iter().all(|issue| issue.offset < len.max(BLOCK)), "{len}: {issues:?}");
+            for snapshot in snapshots {
                 let mut buf = vec![0; 3 * BLOCK_LEN];
                 let _ = snapshot.read_at(20 * BLOCK + 7, &mut buf);
                 let _ = snapshot.read_at(random(u64::MAX), &mut buf);

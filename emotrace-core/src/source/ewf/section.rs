@@ -402,7 +402,7 @@ fn checked<'a>(bytes: &'a [u8], len: usize, what: &'static str, offset: u64) -> 
 
 /// A writer that did not compute a hash leaves zeros.
 fn hex_unless_zero(bytes: &[u8]) -> Option<String> {
-    bytes.iter().any(|b| *b != 0).then(|| super::super::hash::hex(bytes))
+    bytes.iter().any(|b| *b != 0).then(|| text::hex(bytes))
 }
 
 /// The ranges of an `error2` section as (first sector, sectors): header of 520 bytes with the count at 0 and the
