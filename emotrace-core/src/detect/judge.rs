@@ -13,8 +13,8 @@ use super::said::Said;
 use super::sigma::{fold, ticks};
 use super::yaml::{self, Kind, Node};
 use crate::model::{
-    Bonus, Conclusion, Coverage, CoverageLine, EvidenceClass, Finding, HostState, Near, Period, Point, Shows, Stage,
-    StageScore, State, Timestamp, Verdict, Window,
+    Bonus, Conclusion, Coverage, CoverageLine, Evidence, EvidenceClass, Finding, HostState, Near, Period, Point, Shows,
+    Stage, StageScore, State, Timestamp, Verdict, Window,
 };
 
 /// How findings are weighed: `verdict.yaml` as values.
@@ -257,15 +257,17 @@ pub fn judge(findings: &[Finding], coverage: &Coverage, policy: &VerdictPolicy) 
             "メールやダウンロードの保存先で検知製品が阻止し、実行の痕跡がないため「疑いあり」にとどめた(阻止がなければより重い判定)。",
         );
     }
+    // An infection that was not found has no steps, no state, no time and no accounts; what was found stands in `points`.
+    let shown = if conclusion >= Conclusion::Suspicious { strong.as_slice() } else { &[] };
     Verdict {
         conclusion,
         because: because.en,
         because_ja: because.ja,
         score,
-        reached: reached(&strong, findings, blocked, policy),
-        state: state(&strong, findings, blocked, policy),
-        window: window(&strong, &points, findings, policy),
-        users: users(&strong, findings, blocked, policy),
+        reached: reached(shown, findings, blocked, policy),
+        state: state(shown, findings, blocked, policy),
+        window: window(shown, &points, findings, policy),
+        users: users(shown, findings, blocked, policy),
         stages,
         bonuses,
         unweighed: (0..findings.len()).filter(|i| points.iter().all(|p| p.finding != *i)).collect(),
@@ -620,13 +622,19 @@ fn state(strong: &[&Point], findings: &[Finding], blocked: bool, policy: &Verdic
     let shows = |what: Shows| {
         strong.iter().any(|p| {
             let finding = &findings[p.finding];
+            let there = |e: &Evidence| {
+                matches!(e.state, State::Live | State::LogReplayed)
+                    && e.locator.snapshot.is_none()
+                    && !policy.state_without_events.iter().any(|event| event == e.event)
+            };
             // Behaviour that other programs share does not show that the program itself is there.
             p.class >= EvidenceClass::S
                 && finding.rule.shows == Some(what)
-                && finding.evidence.iter().all(|e| {
-                    let there = matches!(e.state, State::Live | State::LogReplayed) && e.locator.snapshot.is_none();
-                    there && !policy.state_without_events.iter().any(|event| event == e.event)
-                })
+                && match what {
+                    Shows::Autorun => finding.evidence.iter().all(there),
+                    // The file is there though a value beside it, which started it, was deleted.
+                    Shows::File => finding.evidence.iter().any(there),
+                }
         })
     };
     match (shows(Shows::Autorun), shows(Shows::File)) {
@@ -795,7 +803,7 @@ mod tests {
 
     use super::*;
     use crate::detect::RuleSet;
-    use crate::model::{ArtifactCoverage, Evidence, Level, Locator, Meaning, RuleInfo};
+    use crate::model::{ArtifactCoverage, Level, Locator, Meaning, RuleInfo};
 
     /// A finding as one line says it: stage class weight group, time, state, artifact, user and a field.
     struct Make {
@@ -908,6 +916,7 @@ mod tests {
             (vec![s("S", Execution, 20)], false, Conclusion::Suspicious, 20.0),
             (vec![d()], true, Conclusion::Suspicious, 70.0),
             (vec![d(), w()], true, Conclusion::Suspicious, 75.0),
+            (vec![plain(&base("P", Install, D, 90))], true, Conclusion::Likely, 90.0),
             (vec![d(), s("S", Execution, 35)], true, Conclusion::Confirmed, 105.0),
             (vec![s("A", Execution, 35), s("B", Persistence, 60)], true, Conclusion::Likely, 95.0),
             (vec![s("A", Execution, 70), s("B", Execution, 70)], true, Conclusion::Suspicious, 70.0),
@@ -935,6 +944,19 @@ mod tests {
             let finding = make(&base("X", Install, S, 40), |i| i.periods = vec![period]);
             let verdict = judge(&[finding], &covered(true), &policy());
             assert_eq!((verdict.points[0].period, verdict.points[0].points), (factor, 40.0 * factor), "{from}");
+        }
+    }
+
+    /// Where nothing of weight was found, nothing is said of an infection's state, time and accounts.
+    #[test]
+    fn no_infection_has_no_state_and_no_window() {
+        let weak = plain(&Make { user: Some("taro"), ..base("M", Delivery, M, 12) });
+        for all in [true, false] {
+            let verdict = judge(std::slice::from_ref(&weak), &covered(all), &policy());
+            assert!(matches!(verdict.conclusion, Conclusion::NotDetected | Conclusion::Inconclusive));
+            assert_eq!((verdict.state, &verdict.window), (HostState::None, &None));
+            assert!(verdict.users.is_empty() && verdict.reached.is_empty());
+            assert_eq!(verdict.points.len(), 1, "what was found is listed all the same");
         }
     }
 
@@ -1014,6 +1036,13 @@ mod tests {
         let mut logged = autorun.clone();
         logged.evidence[0].event = "windows:evtx:record";
         assert_eq!(state(&[logged]), HostState::Removed, "a log tells what was, not what is");
+        // The file lies there, the value that started it was deleted.
+        let mut stopped = file.clone();
+        stopped.evidence.push(Evidence { state: State::Deleted, ..autorun.evidence[0].clone() });
+        assert_eq!(state(&[stopped]), HostState::Dormant);
+        let mut half = autorun.clone();
+        half.evidence.push(Evidence { state: State::Deleted, ..autorun.evidence[0].clone() });
+        assert_eq!(state(&[half]), HostState::Removed, "what starts it must be there as a whole");
         let old = plain(&Make { time: "2019-01-01T00:00:00Z", ..base("OLD", Execution, M, 15) });
         let end = plain(&Make { time: "2020-08-30T05:00:00Z", ..base("END", Execution, M, 15) });
         let verdict = judge(&[old, opened, autorun, file, end], &covered(true), &policy());
