@@ -217,6 +217,8 @@ fn a_clean_tree_is_never_more_than_suspicious() {
         ("C/Windows/System32/InputMethod/chsime.ime", "pe_files/dll.czi"),
         ("C/Users/taro/AppData/Local/Discord/ffmpeg.dll", "pe_files/dll.czi"),
         ("C/Users/taro/AppData/Local/slack/slack.exe", "pe_files/dll.czi"),
+        ("C/Users/taro/AppData/Local/Logitech/setpoint.cpl", "pe_files/dll.czi"),
+        ("C/Users/taro/AppData/Local/Temp/nsfabcd.tmp", "pe_files/dll.czi"),
         ("C/Users/taro/Documents/Bericht.zip", "zip_files/plain.zip"),
         ("C/Users/taro/Desktop/PC_20210120100000_emocheck.txt", "emocheck_reports/clear.txt"),
     ]);

@@ -18,7 +18,7 @@
 use super::artifact::{Artifact, ArtifactError, Completion, FileInput, Out, Reads, Record};
 use crate::bytes::fields::uint_at;
 use crate::bytes::read_up_to;
-use crate::model::{Descriptor, Field, Host, Kind, Loss, Timestamp};
+use crate::model::{Descriptor, Field, Host, Kind, Loss, Recoverability, Timestamp};
 
 static PE: Descriptor = Descriptor {
     name: "windows:file:pe",
@@ -70,6 +70,12 @@ It lives as long as the file.",
 const HEAD: usize = 4096;
 
 fn parse(input: &FileInput<'_>, _: &Host, out: &mut Out<'_>) -> Result<Completion, ArtifactError> {
+    // All its clusters are other files' now: what lies there says nothing of it.
+    let name = input.locator.stream.as_deref().unwrap_or_default();
+    let stream = input.entry.and_then(|entry| entry.streams.iter().find(|s| s.name == name));
+    if stream.and_then(|s| s.recoverable) == Some(Recoverability::Reused) {
+        return Ok(Completion::NotThisFormat);
+    }
     let mut head = [0; HEAD];
     let n = read_up_to(input.data, 0, &mut head).map_err(|source| ArtifactError::Read { offset: 0, source })?;
     let head = head.get(..n).unwrap_or_default();
@@ -119,13 +125,17 @@ mod tests {
 
     use super::super::artifact::Limits;
     use super::*;
-    use crate::model::{Collect, Event, Locator, State, Value};
+    use crate::model::{Collect, Event, FileEntry, Locator, State, StreamFacts, Value};
 
     fn run(data: &[u8]) -> (Completion, Vec<Event>) {
+        run_as(data, None)
+    }
+
+    fn run_as(data: &[u8], entry: Option<&FileEntry>) -> (Completion, Vec<Event>) {
         let mut sink = Collect::default();
         let locator = Arc::new(Locator { path: r"C:\Windows\System32\a\b.dll".to_owned(), ..Locator::default() });
         let bytes = data.to_vec();
-        let input = FileInput { locator: Arc::clone(&locator), data: &bytes, entry: None, limits: Limits::default() };
+        let input = FileInput { locator: Arc::clone(&locator), data: &bytes, entry, limits: Limits::default() };
         let mut out = Out::new(&mut sink, ARTIFACT.name, locator, State::Live);
         let completion = parse(&input, &Host::default(), &mut out).unwrap();
         (completion, sink.events)
@@ -146,6 +156,17 @@ mod tests {
         assert_eq!(bare[0].values.get("pe_header"), Some(&Value::Bool(false)));
         assert_eq!(run(b"text"), (Completion::NotThisFormat, vec![]));
         assert_eq!(run(b"").0, Completion::NotThisFormat);
+    }
+
+    /// The head at the place of a deleted file is its own only while its clusters are not all another's.
+    #[test]
+    fn a_deleted_file_whose_space_was_given_away() {
+        let deleted = |recoverable| {
+            let stream = StreamFacts { recoverable: Some(recoverable), ..StreamFacts::default() };
+            FileEntry { deleted: true, streams: vec![stream], ..FileEntry::default() }
+        };
+        assert_eq!(run_as(DLL, Some(&deleted(Recoverability::Free))).1.len(), 1);
+        assert_eq!(run_as(DLL, Some(&deleted(Recoverability::Reused))), (Completion::NotThisFormat, vec![]));
     }
 
     #[test]

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use crate::detect::rule_set::RuleSet;
 use crate::model::{EmoCheck, EmoCheckHit, Evidence, Finding, RuleInfo, Shows, Stage, State};
 
-/// A candidate below this is shown in the EmoCheck section and not weighed: names in the system folders that vendors and
-/// Windows itself choose too.
+/// A candidate that is less sure than this of its kind, whatever became of its file, is shown in the EmoCheck section and not
+/// weighed: names that vendors and Windows itself choose too.
 const WEIGHED: f64 = 0.45;
 
 /// The rules that a candidate stands for. A program that fits the fourth generation and that something starts is both: the
@@ -51,7 +51,7 @@ fn is_file(evidence: &Evidence, program: &str) -> bool {
 /// The findings that follow from EmoCheck's candidates.
 pub fn findings(result: &EmoCheck, rules: &RuleSet) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for hit in result.hits.iter().filter(|h| h.confidence >= WEIGHED && !h.evidence.is_empty()) {
+    for hit in result.hits.iter().filter(|h| sure(h) >= WEIGHED && !h.evidence.is_empty()) {
         for name in rules_of(hit) {
             let Some(info) = rules.infos().find(|i| i.name.as_deref() == Some(name)) else { continue };
             findings.push(finding(hit, info));
@@ -64,6 +64,12 @@ pub fn findings(result: &EmoCheck, rules: &RuleSet) -> Vec<Finding> {
     findings
 }
 
+/// How sure a candidate is of its kind. The state of the evidence is the judge's to weigh.
+fn sure(hit: &EmoCheckHit) -> f64 {
+    let state = if hit.state == State::Deleted.name() { 0.8 } else { 1.0 };
+    (hit.confidence / state).min(1.0)
+}
+
 fn finding(hit: &EmoCheckHit, info: &RuleInfo) -> Finding {
     let first = hit.evidence.first();
     let stage = first.and_then(stage_of).or(info.stage);
@@ -74,9 +80,7 @@ fn finding(hit: &EmoCheckHit, info: &RuleInfo) -> Finding {
     } else {
         info.shows.filter(|_| first.is_some_and(|e| is_file(e, &hit.process_name)))
     };
-    // The state of the evidence is the judge's to weigh; what is left is how sure the candidate is of its kind.
-    let state = if hit.state == State::Deleted.name() { 0.8 } else { 1.0 };
-    let weight = (f64::from(info.weight) * (hit.confidence / state).min(1.0)).round() as u32;
+    let weight = (f64::from(info.weight) * sure(hit)).round() as u32;
     let mut evidence = hit.evidence.clone();
     if let Some(first) = evidence.first_mut() {
         first.fields.push(("emocheck".to_owned(), format!("{}: {}", hit.method, hit.why)));

@@ -24,11 +24,20 @@ const INFECTED: f64 = 0.6;
 /// Events that show that a program was run, or what it loaded.
 const RUNS: &[&str] = &["windows:prefetch:execution", "windows:registry:bam", "windows:user_assist:program"];
 
-/// Extensions under which Windows itself keeps program files in folders of the system folders, beside those that EmoCheck
-/// leaves out.
+/// Extensions under which Windows and vendors keep program files, beside those that EmoCheck leaves out. The program's own was
+/// made of three letters by chance, and hardly ever is one of them.
 const PLUGINS: &[&str] = &[
     "sys", "mui", "ocx", "cpl", "ime", "tsp", "acm", "drv", "ax", "com", "scr", "efi", "tlb", "nls", "rll", "msc",
-    "fon",
+    "fon", "tmp", "xll", "pyd", "bpl", "api", "olb",
+];
+
+/// Extensions of files that are no programs. Where a deleted file bears one, the bytes at its place may be those of a program
+/// that was written there since.
+const DOCUMENTS: &[&str] = &[
+    "log", "txt", "dat", "bin", "ini", "inf", "xml", "csv", "etl", "dmp", "wer", "bak", "old", "idx", "ldb", "sst",
+    "edb", "jfm", "jrs", "chk", "pma", "zip", "cab", "rar", "msi", "msp", "mst", "jar", "iso", "png", "jpg", "gif",
+    "bmp", "ico", "svg", "wav", "avi", "htm", "css", "url", "lnk", "pdf", "doc", "xls", "ppt", "rtf", "one", "pst",
+    "ost", "eml", "msg", "bat", "cmd", "vbs", "reg", "ttf", "cat", "cer", "cfg", "pak", "rbf", "pdb",
 ];
 
 /// What is kept of one file directly in a folder that may be Emotet's.
@@ -653,7 +662,9 @@ impl Scanner {
         };
         let run = self.autoruns.iter().find(starts);
         let extension = name.rsplit('.').next().unwrap_or_default();
-        if run.is_none() && system && PLUGINS.iter().any(|p| p.eq_ignore_ascii_case(extension)) {
+        let one_of = |list: &[&str]| list.iter().any(|p| p.eq_ignore_ascii_case(extension));
+        let plugin = one_of(PLUGINS);
+        if run.is_none() && system && plugin {
             return;
         }
         let (base, why) = match run {
@@ -669,6 +680,22 @@ impl Scanner {
                 Said::new(
                     "a program under a made-up name in a folder of the system folder",
                     "システムフォルダ内の乱数名プログラム",
+                ),
+            ),
+            None if plugin => (
+                0.4,
+                Said::new(
+                    "a program in a folder whose name is letters alone; its extension is one that vendors use, and nothing \
+                     that starts it was found",
+                    "英字のみの名前のフォルダ内のプログラム(拡張子はベンダーも使用するもので、起動設定は見つからない)",
+                ),
+            ),
+            None if file.state == State::Deleted && one_of(DOCUMENTS) => (
+                0.4,
+                Said::new(
+                    "a deleted file in a folder whose name is letters alone; a program lies at its place, which may be \
+                     another file's by now",
+                    "英字のみの名前のフォルダから削除されたファイル。その位置にプログラムがあるが、別ファイルの可能性がある",
                 ),
             ),
             None => (
@@ -1071,6 +1098,18 @@ mod tests {
         events.push(folder(r"C:\Users\u\AppData\Roaming\Ckqnwifzsyx", "2021-01-01T00:00:00Z"));
         assert!(found(&events).is_empty(), "a folder of that name in Roaming");
         assert!(found(&file(r"C:\Windows\System32\drivers\bam.sys", 9, "2021-01-01T00:00:00Z")).is_empty());
+        // Vendors keep parts of their programs there under extensions that mean something.
+        let path = r"C:\Users\u\AppData\Local\Speech\Voice.ocx";
+        let mut events = file(path, 70_000, "2021-01-13T00:00:00Z");
+        assert_eq!(found(&events), [("v4", "Voice.ocx".to_owned(), 0.4)]);
+        events.push(run("Voice.ocx", &format!(r#"rundll32.exe "{path}",Control_RunDLL"#)));
+        assert_eq!(found(&events), [("v4", "Voice.ocx".to_owned(), 1.0)]);
+        for (name, confidence) in [("cbunaw.zia", 0.4), ("debug.log", 0.32)] {
+            let path = format!(r"C:\Users\u\AppData\Local\Kfichjgq\{name}");
+            let mut events = file(&path, 70_000, "2022-04-26T00:00:00Z");
+            events.iter_mut().for_each(|e| e.state = State::Deleted);
+            assert_eq!(found(&events), [("v4", name.to_owned(), confidence)]);
+        }
     }
 
     #[test]
