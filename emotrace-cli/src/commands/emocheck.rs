@@ -60,6 +60,7 @@ fn object(result: &EmoCheck, extraction: &Extraction) -> Value {
         "serial_source_ja": result.serial_source_ja,
         "v1_name": result.v1_name,
         "v2_value": result.v2_value,
+        "other_serial": result.other_serial,
         "scanners": result.scanners,
         "notes": result.notes,
         "notes_ja": result.notes_ja,

@@ -264,6 +264,12 @@ pub(crate) fn screen(assessment: &Assessment, hosts: &[Host], report: &Path, lan
         let serial = result.serial.as_deref().unwrap_or(words.unknown);
         let hits: Vec<String> = result.scanners.iter().map(|s| format!("{} {}", s.method, s.hits)).collect();
         let _ = writeln!(text, "\n  EmoCheck  {answer} ({serial}): {}", hits.join(", "));
+        // Whoever reads "not infected" must know that it was asked with a number that may not be the one of that time.
+        let notes = if ja { &result.notes_ja } else { &result.notes };
+        let other = result.other_serial.as_deref().and_then(|other| notes.iter().find(|n| n.contains(other)));
+        for part in other.iter().flat_map(|note| wrap(note, COLUMNS - 12)) {
+            let _ = writeln!(text, "{:12}{part}", "");
+        }
     }
     let pad = " ".repeat(10usize.saturating_sub(width(words.report)));
     let _ = write!(text, "{pad}{}  {}", words.report, report.display());

@@ -110,6 +110,8 @@ pub struct EmoCheck {
     pub serial_source: String,
     /// The same in Japanese.
     pub serial_source_ja: String,
+    /// Another serial number that most prefetch files name: the first two generations went by that one.
+    pub other_serial: Option<String>,
     /// The name that the first generation makes from the serial.
     pub v1_name: Option<String>,
     /// The name of the registry value that the second generation uses.

@@ -473,6 +473,7 @@ impl Scanner {
             && serial != other
             && count > 2
         {
+            result.other_serial = Some(format!("{other:08X}"));
             notes.push(Said::new(
                 format!(
                     "{count} prefetch files name another serial number, {other:08X}: the disk may have been copied or \
@@ -1072,6 +1073,17 @@ mod tests {
         let vaccine = scan(&[value(&[0x41; 832])]);
         assert!(!vaccine.infected && vaccine.hits.is_empty());
         assert!(vaccine.notes[0].contains("vaccine"));
+    }
+
+    /// A name is made from the serial number of the day; after the disk was copied the boot sector has another one.
+    #[test]
+    fn another_serial_in_the_prefetch_files_is_told() {
+        static PREFETCH: Descriptor = Descriptor { name: "windows:prefetch:volume", ..TIMES_COPY };
+        let ran = |serial: &'static str| event(&PREFETCH, "", Meaning::default(), &[("serial", Value::from(serial))]);
+        let result = scan(&[ran("12345678"), ran("12345678"), ran("12345678"), ran("0C5D7F3A")]);
+        assert_eq!(result.other_serial.as_deref(), Some("12345678"));
+        assert!(result.notes[0].contains("--serial 12345678"), "{:?}", result.notes);
+        assert_eq!(scan(&[ran("12345678"), ran("0C5D7F3A"), ran("0C5D7F3A")]).other_serial, None);
     }
 
     #[test]
