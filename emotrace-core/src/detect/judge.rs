@@ -619,17 +619,24 @@ fn state(strong: &[&Point], findings: &[Finding], blocked: bool, policy: &Verdic
     if blocked {
         return HostState::Blocked;
     }
+    let there = |e: &Evidence| {
+        matches!(e.state, State::Live | State::LogReplayed)
+            && e.locator.snapshot.is_none()
+            && !policy.state_without_events.iter().any(|event| event == e.event)
+    };
+    // The carrier lies there: that tells something only while nothing came of it.
+    let only_delivered = strong.iter().all(|p| p.stage == Stage::Delivery);
     let shows = |what: Shows| {
         strong.iter().any(|p| {
             let finding = &findings[p.finding];
-            let there = |e: &Evidence| {
-                matches!(e.state, State::Live | State::LogReplayed)
-                    && e.locator.snapshot.is_none()
-                    && !policy.state_without_events.iter().any(|event| event == e.event)
+            // What other programs share does not show that the program itself is there, unless more speaks of the same folder.
+            let sure = |p: &&Point| p.class >= EvidenceClass::S;
+            let beside = || {
+                strong.iter().filter(|other| sure(other)).any(|other| same_folder(finding, &findings[other.finding]))
             };
-            // Behaviour that other programs share does not show that the program itself is there.
-            p.class >= EvidenceClass::S
-                && finding.rule.shows == Some(what)
+            finding.rule.shows == Some(what)
+                && (p.stage != Stage::Delivery || only_delivered)
+                && (sure(p) || (what == Shows::File && beside()))
                 && match what {
                     Shows::Autorun => finding.evidence.iter().all(there),
                     // The file is there though a value beside it, which started it, was deleted.
@@ -1040,6 +1047,18 @@ mod tests {
         let mut stopped = file.clone();
         stopped.evidence.push(Evidence { state: State::Deleted, ..autorun.evidence[0].clone() });
         assert_eq!(state(&[stopped]), HostState::Dormant);
+        // Names that others use too show the file only together with surer evidence of its folder.
+        let dll = r"C:\Users\u\AppData\Local\VqYnTzKb\hGtWqPz.dll";
+        let named = make(&Make { path: dll, ..base("NAMES", Install, M, 20) }, |i| i.shows = Some(Shows::File));
+        let ran = plain(&Make { path: dll, ..base("RAN", Execution, S, 50) });
+        let elsewhere = plain(&base("RAN", Execution, S, 50));
+        assert_eq!(state(&[named.clone(), ran]), HostState::Dormant);
+        assert_eq!(state(&[named, elsewhere]), HostState::Removed);
+        let mut link = make(&base("LNK", Delivery, S, 55), |i| i.shows = Some(Shows::File));
+        assert_eq!(state(std::slice::from_ref(&link)), HostState::Dormant, "it came, and was never opened");
+        assert_eq!(state(&[link.clone(), plain(&base("RAN", Execution, S, 50))]), HostState::Removed);
+        link.evidence[0].state = State::Deleted;
+        assert_eq!(state(&[link]), HostState::Removed);
         let mut half = autorun.clone();
         half.evidence.push(Evidence { state: State::Deleted, ..autorun.evidence[0].clone() });
         assert_eq!(state(&[half]), HostState::Removed, "what starts it must be there as a whole");
