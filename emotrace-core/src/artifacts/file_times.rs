@@ -1,5 +1,6 @@
 //! What the file system says of each file: `$STANDARD_INFORMATION` and `$FILE_NAME`, live and deleted.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::artifact::{Artifact, ArtifactError, Completion, EntryInput, Out, Reads, Record};
@@ -150,14 +151,14 @@ fn standard_information(input: &EntryInput<'_>, host: &Host, out: &mut Out<'_>) 
         return;
     };
     let record = facts(input, host)
-        .set("attributes", attribute_names(information.attributes))
-        .set_some("security_id", information.security_id)
-        .set_some("usn", information.usn);
+        .push("attributes", attribute_names(information.attributes))
+        .push_some("security_id", information.security_id)
+        .push_some("usn", information.usn);
     let stamp = information.times.modified.zip(input.folder_modified).filter(|_| !entry.directory);
     let stamp = stamp.is_some_and(|(file, folder)| {
         folder.filetime().checked_sub(file.filetime()).is_some_and(|ticks| SEVEN_DAYS.contains(&ticks))
     });
-    let record = record.set_some("seven_days_before_folder", stamp.then_some(true));
+    let record = record.push_some("seven_days_before_folder", stamp.then_some(true));
     out.give(with_times(tampering(record, &information.times, entry.primary_name()), &information.times));
 }
 
@@ -175,9 +176,9 @@ fn tampering(record: Record, times: &MacbTimes, name: Option<&FileName>) -> Reco
     let whole = named.iter().filter(|(_, time)| time.is_some_and(|time| time.subsecond_ticks() == 0));
     let whole: Vec<Value> = whole.map(|(name, _)| (*name).into()).collect();
     record
-        .set_some("created_before_name", before.map(|_| true))
-        .set_some("created_before_name_seconds", seconds)
-        .set_some("zero_subseconds", (!whole.is_empty()).then_some(whole))
+        .push_some("created_before_name", before.map(|_| true))
+        .push_some("created_before_name_seconds", seconds)
+        .push_some("zero_subseconds", (!whole.is_empty()).then_some(whole))
 }
 
 /// What is known of the file beside its times.
@@ -201,25 +202,25 @@ fn facts(input: &EntryInput<'_>, host: &Host) -> Record {
     let some = |list: Vec<Value>| (!list.is_empty()).then_some(list);
     Record::new(&TIMES)
         // A record without a name lies nowhere.
-        .set_some("path", primary.map(|_| input.locator.path.as_str()))
-        .set_some("name", primary.map(|n| n.name.as_str()))
-        .set_some("size", main.map(|s| s.size))
-        .set_some("allocated", main.filter(|s| !s.resident).map(|s| s.allocated))
-        .set("directory", entry.directory)
-        .set_some("links", some(links))
-        .set_some("streams", some(streams))
-        .set_some("reparse_tag", entry.reparse_tag.map(|tag| format!("{tag:#010x}")))
-        .set_some("reparse_kind", entry.reparse_tag.and_then(|tag| reparse_kind(tag, entry.reparse_target.as_deref())))
-        .set_some("reparse_target", entry.reparse_target.as_deref())
-        .set_some("encrypted", main.filter(|stream| stream.encrypted).map(|_| true))
-        .set_some("owner_sid", entry.owner.as_deref())
-        .set_some("owner", account.and_then(|user| user.name.as_deref()))
-        .set_some("lsn", entry.lsn)
-        .set_some("orphan", primary.filter(|n| n.orphan).map(|_| true))
-        .set_some("recoverable", grade.map(|grade| grade.name()))
-        .set_some("clusters_free", grade.and_then(|grade| grade.clusters()).map(|(free, _)| free))
-        .set_some("clusters", grade.and_then(|grade| grade.clusters()).map(|(_, total)| total))
-        .set_some("bad_fixup", entry.bad_fixup.then_some(true))
+        .push_some("path", primary.map(|_| input.locator.path.as_str()))
+        .push_some("name", primary.map(|n| n.name.as_str()))
+        .push_some("size", main.map(|s| s.size))
+        .push_some("allocated", main.filter(|s| !s.resident).map(|s| s.allocated))
+        .push("directory", entry.directory)
+        .push_some("links", some(links))
+        .push_some("streams", some(streams))
+        .push_some("reparse_tag", entry.reparse_tag.map(|tag| format!("{tag:#010x}")))
+        .push_some("reparse_kind", entry.reparse_tag.and_then(|tag| reparse_kind(tag, entry.reparse_target.as_deref())))
+        .push_some("reparse_target", entry.reparse_target.as_deref())
+        .push_some("encrypted", main.filter(|stream| stream.encrypted).map(|_| true))
+        .push_some("owner_sid", entry.owner.as_deref())
+        .push_some("owner", account.and_then(|user| user.name.as_deref()))
+        .push_some("lsn", entry.lsn)
+        .push_some("orphan", primary.filter(|n| n.orphan).map(|_| true))
+        .push_some("recoverable", grade.map(|grade| grade.name()))
+        .push_some("clusters_free", grade.and_then(|grade| grade.clusters()).map(|(free, _)| free))
+        .push_some("clusters", grade.and_then(|grade| grade.clusters()).map(|(_, total)| total))
+        .push_some("bad_fixup", entry.bad_fixup.then_some(true))
         .at(entry.offset)
 }
 
@@ -228,16 +229,16 @@ fn file_name(input: &EntryInput<'_>, name: &FileName, out: &mut Out<'_>) {
     let path = path_of(input, name);
     let dos = entry.names.iter().find(|other| dos_twin_of(entry, other).is_some_and(|long| std::ptr::eq(long, name)));
     let mut record = Record::new(&NAME_TIMES)
-        .set("path", path.as_str())
-        .set("name", name.name.as_str())
-        .set("namespace", name.namespace.name())
-        .set_some("dos_name", dos.map(|d| d.name.as_str()))
-        .set("directory", entry.directory)
-        .set("parent", name.parent.to_string())
-        .set_some("orphan", name.orphan.then_some(true))
+        .push("path", &*path)
+        .push("name", name.name.as_str())
+        .push("namespace", name.namespace.name())
+        .push_some("dos_name", dos.map(|d| d.name.as_str()))
+        .push("directory", entry.directory)
+        .push("parent", name.parent)
+        .push_some("orphan", name.orphan.then_some(true))
         .at(entry.offset);
     if path != input.locator.path {
-        record = record.place(Arc::new(Locator { path, ..(*input.locator).clone() }));
+        record = record.place(Arc::new(Locator { path: path.into_owned(), ..(*input.locator).clone() }));
     }
     out.give(with_times(record, &name.times));
 }
@@ -249,9 +250,13 @@ fn dos_twin_of<'e>(entry: &'e FileEntry, dos: &FileName) -> Option<&'e FileName>
 }
 
 /// The name's path with the drive letter that the caller gave the primary path.
-fn path_of(input: &EntryInput<'_>, name: &FileName) -> String {
-    let drive = input.entry.primary_name().and_then(|p| input.locator.path.strip_suffix(p.path.as_str()));
-    format!("{}{}", drive.unwrap_or_default(), name.path)
+fn path_of<'i>(input: &'i EntryInput<'_>, name: &FileName) -> Cow<'i, str> {
+    let primary = input.entry.primary_name();
+    if primary.is_some_and(|primary| primary.path == name.path) {
+        return Cow::Borrowed(&input.locator.path);
+    }
+    let drive = primary.and_then(|p| input.locator.path.strip_suffix(p.path.as_str()));
+    Cow::Owned(format!("{}{}", drive.unwrap_or_default(), name.path))
 }
 
 /// When the file's name was made: `$FN` first, because programs can set `$SI`.
@@ -263,10 +268,10 @@ pub(super) fn named(entry: &FileEntry) -> Option<Timestamp> {
 /// Each row shows all four times, beside the one that it stands at.
 pub(super) fn with_times(record: Record, times: &MacbTimes) -> Record {
     record
-        .set_some("modified", times.modified)
-        .set_some("accessed", times.accessed)
-        .set_some("changed", times.changed)
-        .set_some("created", times.created)
+        .push_some("modified", times.modified)
+        .push_some("accessed", times.accessed)
+        .push_some("changed", times.changed)
+        .push_some("created", times.created)
         .time(Meaning::MODIFIED, times.modified)
         .time(Meaning::ACCESSED, times.accessed)
         .time(Meaning::CHANGED, times.changed)

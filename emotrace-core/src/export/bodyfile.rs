@@ -9,16 +9,18 @@
 use std::io::{self, Write};
 
 use super::{Context, Exporter, escape};
-use crate::model::{Event, State, Timestamp, Value};
+use crate::model::{Decimal, Event, State, Timestamp, Value};
 
 pub(super) struct Bodyfile {
     pub(super) context: Context,
+    /// The row that is being written: one buffer for all, and one write for each.
+    pub(super) line: Vec<u8>,
 }
 
 impl Exporter for Bodyfile {
     fn event(&mut self, event: &Event, out: &mut dyn Write) -> io::Result<bool> {
         // The format counts from 1970; 0 and negative numbers mean nothing to its readers.
-        let seconds = |time: Timestamp| Some(time.unix_seconds()).filter(|s| *s > 0);
+        let seconds = |time: Timestamp| u64::try_from(time.unix_seconds()).ok();
         let Some(instant) = event.time else { return Ok(false) };
         let field = |name: &str| match event.values.get(name) {
             Some(Value::Time(time)) => Some(*time),
@@ -39,22 +41,29 @@ impl Exporter for Bodyfile {
         }
         let at = &event.origin.locator;
         let name = if is_file_time {
-            let stream = at.stream.as_ref().map(|s| format!(":{s}")).unwrap_or_default();
-            let kind = match event.descriptor.name {
-                "windows:file:name_times" => " ($FILE_NAME)",
-                _ => "",
-            };
+            let kind = if event.descriptor.name == "windows:file:name_times" { " ($FILE_NAME)" } else { "" };
             let deleted = if event.state == State::Live { "" } else { " (deleted)" };
-            let copy = at.snapshot.map(|number| format!(" (vss{number})")).unwrap_or_default();
-            format!("{}{stream}{kind}{deleted}{copy}", at.path)
+            let mut name = at.path.clone();
+            at.stream.iter().for_each(|stream| name.extend([":", stream]));
+            name.extend([kind, deleted]);
+            at.snapshot.iter().for_each(|number| name.push_str(&format!(" (vss{number})")));
+            name
         } else {
             format!("[{}] {}", event.artifact, event.message())
         };
         let name = escape::visible(&name);
         let name = if name.contains('|') { name.replace('|', "\\u{7c}").into() } else { name };
-        let inode = at.record.map_or_else(|| "0".to_owned(), |r| r.record.to_string());
+        let inode = at.record.map_or(0, |r| r.record);
         let size = event.values.get("size").and_then(Value::as_number).unwrap_or(0);
-        writeln!(out, "0|{name}|{inode}|0|0|0|{size}|{atime}|{mtime}|{ctime}|{crtime}")?;
+        self.line.clear();
+        self.line.extend_from_slice(b"0|");
+        self.line.extend_from_slice(name.as_bytes());
+        for number in [inode, 0, 0, 0, size, atime, mtime, ctime, crtime] {
+            self.line.push(b'|');
+            self.line.extend_from_slice(Decimal::new(number).as_bytes());
+        }
+        self.line.push(b'\n');
+        out.write_all(&self.line)?;
         Ok(true)
     }
 }

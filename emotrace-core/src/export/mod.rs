@@ -162,7 +162,7 @@ pub fn exporter(format: Format, context: Context) -> Box<dyn Exporter> {
     match format {
         Format::Jsonl => Box::new(jsonl::Jsonl { context, line: Vec::new() }),
         Format::Csv => Box::new(csv::Csv { context }),
-        Format::Bodyfile => Box::new(bodyfile::Bodyfile { context }),
+        Format::Bodyfile => Box::new(bodyfile::Bodyfile { context, line: Vec::new() }),
         Format::L2tCsv => Box::new(l2tcsv::L2tCsv { context }),
         Format::Timesketch => Box::new(timesketch::Timesketch { context }),
     }

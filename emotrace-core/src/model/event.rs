@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
-use super::{Descriptor, Locator, Timestamp};
+use super::{Descriptor, FileReference, Locator, Timestamp};
 
 /// What happened at the instant of an event. A set: equal instants of one record fold into one event.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -340,6 +340,12 @@ impl From<Vec<Value>> for Value {
         Self::List(items)
     }
 }
+/// As it is written, `record-sequence`.
+impl From<FileReference> for Value {
+    fn from(reference: FileReference) -> Self {
+        Self::Text(smol_str::format_smolstr!("{reference}"))
+    }
+}
 impl From<Vec<String>> for Value {
     fn from(items: Vec<String>) -> Self {
         Self::List(items.into_iter().map(Value::from).collect())
@@ -366,17 +372,22 @@ impl Values {
     pub fn push(&mut self, field: &'static str, value: Option<impl Into<Value>>) {
         debug_assert!(self.get(field).is_none(), "{field} is set twice");
         if let Some(value) = value {
+            self.make_room();
             self.0.push((field, value.into()));
+        }
+    }
+
+    /// Most records have about so many fields; growing step by step costs more.
+    fn make_room(&mut self) {
+        if self.0.capacity() == 0 {
+            self.0.reserve(16);
         }
     }
 
     /// Sets a field; a later value for the same field replaces the earlier one.
     pub fn set(&mut self, field: &'static str, value: impl Into<Value>) {
         let value = value.into();
-        if self.0.capacity() == 0 {
-            // Most records have about so many; growing step by step costs more.
-            self.0.reserve(16);
-        }
+        self.make_room();
         match self.0.iter_mut().find(|(name, _)| *name == field) {
             Some((_, old)) => *old = value,
             None => self.0.push((field, value)),

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::Timestamp;
+use super::{Decimal, Timestamp};
 
 /// Number and sequence of an MFT record; the sequence tells a re-used record from the old one.
 ///
@@ -27,7 +27,9 @@ impl FileReference {
 
 impl fmt::Display for FileReference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}-{}", self.record, self.sequence)
+        f.write_str(Decimal::new(self.record).as_str())?;
+        f.write_str("-")?;
+        f.write_str(Decimal::new(self.sequence.into()).as_str())
     }
 }
 

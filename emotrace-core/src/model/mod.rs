@@ -2,6 +2,7 @@
 
 mod assessment;
 mod coverage;
+mod decimal;
 mod descriptor;
 mod event;
 mod file_entry;
@@ -19,6 +20,7 @@ pub use assessment::{
     Story,
 };
 pub use coverage::{ArtifactCoverage, Coverage, HiveCoverage, Replayed};
+pub(crate) use decimal::Decimal;
 pub use descriptor::{Descriptor, Field, Kind, Schema};
 pub use event::{Event, Meaning, Origin, State, Value, Values};
 pub use file_entry::{

@@ -218,8 +218,7 @@ impl Run<'_> {
             worker.start(Job { artifact: planned.index, input });
             for (entry, shared) in entries.iter().zip(&shared) {
                 let path = entry.primary_name().map_or("", |n| n.path.as_str());
-                let shown = if path.is_empty() { String::new() } else { mounted.display_path(path) };
-                if !self.plan.wants_entry(&shown) {
+                if !self.plan.wants_path(mounted, path) {
                     continue;
                 }
                 if shared.with_live {

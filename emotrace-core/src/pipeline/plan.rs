@@ -95,13 +95,14 @@ impl Plan {
 
     /// Everything that an entry serves.
     pub(super) fn find(&self, volume: usize, mounted: &Mounted, entry: &FileEntry, found: &mut Vec<Found>) {
-        if entry.directory && entry.streams.is_empty() {
+        let nothing_wanted = self.files.is_empty() && self.keys.is_empty();
+        if nothing_wanted || (entry.directory && entry.streams.is_empty()) {
             return;
         }
         let links: Vec<(&str, String)> = entry
             .links()
             .map(|link| (link.path.as_str(), folded(&link.path)))
-            .filter(|(path, _)| self.selection.wants_path(&mounted.display_path(path)))
+            .filter(|(path, _)| self.wants_path(mounted, path))
             .collect();
         let mut shared: Option<Arc<FileEntry>> = None;
         for stream in &entry.streams {
@@ -130,8 +131,10 @@ impl Plan {
         }
     }
 
-    /// True if the entry's own times are wanted.
-    pub(super) fn wants_entry(&self, path: &str) -> bool {
-        self.selection.wants_path(path)
+    /// True if evidence at that path of a volume is wanted, and of a record without a path (`""`). The path as output shows it
+    /// is put together only if somebody asks for paths.
+    pub(super) fn wants_path(&self, mounted: &Mounted, path: &str) -> bool {
+        let shown = || if path.is_empty() { String::new() } else { mounted.display_path(path) };
+        self.selection.paths.is_empty() || self.selection.wants_path(&shown())
     }
 }

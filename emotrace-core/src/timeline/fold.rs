@@ -35,7 +35,7 @@ pub(super) fn fold(runs: &[Run], dir: &Path, snapshots: &HashSet<Job>) -> io::Re
                     group = folded(group)?;
                 }
                 for (key, body) in group.drain(..) {
-                    out.entry(key.as_bytes(), &body)?;
+                    out.entry(&key.to_bytes(), &body)?;
                     count = count.saturating_add(1);
                 }
                 held = 0;

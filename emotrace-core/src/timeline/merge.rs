@@ -24,7 +24,7 @@ pub(super) fn reduce(mut runs: Vec<Run>, dir: &Path) -> io::Result<Vec<Run>> {
         let merged = Run::write(dir, name, |out| {
             let mut entries = Entries::open(&runs, dir)?;
             while let Some((key, body)) = entries.next()? {
-                out.entry(key.as_bytes(), &body)?;
+                out.entry(&key.to_bytes(), &body)?;
             }
             Ok(())
         })?;

@@ -4,12 +4,14 @@
 //! program that wrote them.
 
 use std::collections::HashSet;
-use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::{fmt, io};
 
+use postcard::de_flavors::Slice;
+use serde::de::{DeserializeSeed, Error as _, SeqAccess, Visitor};
 use serde::ser::{Error as _, SerializeSeq};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::fold;
 use super::merge::{self, Merge};
@@ -27,38 +29,50 @@ const MAX_ISSUES_PER_JOB: usize = 1_000;
 
 pub(super) const KEY_LEN: usize = 20;
 
-/// What an event is sorted by.
+/// Most bytes of time and meaning at the beginning of an encoded event: a flag, and two numbers of seven bits a byte.
+const MAX_HEAD: usize = 16;
+
+/// What an event is sorted by, the first field first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Key([u8; KEY_LEN]);
+pub(super) struct Key {
+    /// Undated events sort behind all dated ones: their time is all ones, which no stored FILETIME is.
+    time: u64,
+    job: Job,
+    ordinal: u32,
+}
 
 impl Key {
-    /// Undated events sort behind all dated ones: their time is all ones, which no stored FILETIME is.
     fn new(time: Option<Timestamp>, job: Job, ordinal: u32) -> Self {
-        let mut bytes = [0; KEY_LEN];
-        bytes[..8].copy_from_slice(&time.map_or(u64::MAX, Timestamp::filetime).to_be_bytes());
-        bytes[8..12].copy_from_slice(&job.artifact.to_be_bytes());
-        bytes[12..16].copy_from_slice(&job.input.to_be_bytes());
-        bytes[16..].copy_from_slice(&ordinal.to_be_bytes());
-        Self(bytes)
+        Self { time: time.map_or(u64::MAX, Timestamp::filetime), job, ordinal }
     }
 
-    pub(super) const fn from_bytes(bytes: [u8; KEY_LEN]) -> Self {
-        Self(bytes)
+    /// As it lies in a run.
+    pub(super) fn from_bytes(bytes: [u8; KEY_LEN]) -> Self {
+        let [a, b, c, d, e, f, g, h, rest @ ..] = bytes;
+        let [i, j, k, l, m, n, o, p, q, r, s, t] = rest;
+        let (artifact, input) = (u32::from_be_bytes([i, j, k, l]), u32::from_be_bytes([m, n, o, p]));
+        let time = u64::from_be_bytes([a, b, c, d, e, f, g, h]);
+        Self { time, job: Job { artifact, input }, ordinal: u32::from_be_bytes([q, r, s, t]) }
     }
 
     /// True if both events are of one artifact at one instant.
     pub(super) fn same_instant(&self, other: &Self) -> bool {
-        self.0[..12] == other.0[..12]
+        (self.time, self.job.artifact) == (other.time, other.job.artifact)
     }
 
     /// The job that gave the event.
-    pub(super) fn job(&self) -> Job {
-        let number = |at: usize| u32::from_be_bytes([self.0[at], self.0[at + 1], self.0[at + 2], self.0[at + 3]]);
-        Job { artifact: number(8), input: number(12) }
+    pub(super) const fn job(&self) -> Job {
+        self.job
     }
 
-    pub(super) const fn as_bytes(&self) -> &[u8; KEY_LEN] {
-        &self.0
+    /// Big-endian, so that bytes sort like keys.
+    pub(super) fn to_bytes(self) -> [u8; KEY_LEN] {
+        let mut bytes = [0; KEY_LEN];
+        bytes[..8].copy_from_slice(&self.time.to_be_bytes());
+        bytes[8..12].copy_from_slice(&self.job.artifact.to_be_bytes());
+        bytes[12..16].copy_from_slice(&self.job.input.to_be_bytes());
+        bytes[16..].copy_from_slice(&self.ordinal.to_be_bytes());
+        bytes
     }
 }
 
@@ -392,27 +406,22 @@ impl Worker {
 
     /// Encodes an event once, and for each further instant copies all but the beginning, which holds time and meaning.
     fn encode_all(&mut self, event: &mut Event, instants: &[(Timestamp, Meaning)]) -> io::Result<()> {
-        let Some(((time, meaning), further)) = instants.split_first() else { return Ok(()) };
-        (event.time, event.meaning) = (Some(*time), *meaning);
-        let body: Vec<u8> = {
-            let start = self.bytes.len();
-            self.encode(event)?;
-            // The run may have been written with it.
-            match self.bytes.get(start..).filter(|encoded| !encoded.is_empty()) {
-                Some(encoded) => encoded[head(event.time, event.meaning)?.len()..].to_vec(),
-                None => Vec::new(),
-            }
-        };
-        for (time, meaning) in further {
+        let mut body = None;
+        for (time, meaning) in instants {
             (event.time, event.meaning) = (Some(*time), *meaning);
-            if body.is_empty() {
-                self.encode(event)?;
-                continue;
+            let (start, mut buffer) = (self.bytes.len(), [0; MAX_HEAD]);
+            let head = head(event.time, event.meaning, &mut buffer)?;
+            match body {
+                None => self.encode(event)?,
+                Some(body) => {
+                    self.bytes.extend_from_slice(head);
+                    self.bytes.extend_from_within(body);
+                    self.keep(event.time, start)?;
+                }
             }
-            let start = self.bytes.len();
-            self.bytes.extend(head(event.time, event.meaning)?);
-            self.bytes.extend_from_slice(&body);
-            self.keep(event.time, start)?;
+            // The run may have been written, and everything with it.
+            let end = self.bytes.len();
+            body = (end > start).then(|| start.saturating_add(head.len())..end);
         }
         Ok(())
     }
@@ -433,7 +442,7 @@ impl Worker {
         let run = Run::write(self.shared.dir.path(), name, |out| {
             self.index
                 .iter()
-                .try_for_each(|(key, start, len)| out.entry(key.as_bytes(), &self.bytes[*start..*start + *len]))
+                .try_for_each(|(key, start, len)| out.entry(&key.to_bytes(), &self.bytes[*start..*start + *len]))
         })?;
         let mut collected = self.shared.collected();
         collected.runs.push(run);
@@ -483,8 +492,8 @@ impl Sink for Worker {
 }
 
 /// The beginning of an encoded event: the first fields of [`Stored`].
-fn head(time: Option<Timestamp>, meaning: Meaning) -> io::Result<Vec<u8>> {
-    postcard::to_allocvec(&(time, meaning)).map_err(io::Error::other)
+fn head(time: Option<Timestamp>, meaning: Meaning, buffer: &mut [u8; MAX_HEAD]) -> io::Result<&[u8]> {
+    postcard::to_slice(&(time, meaning), buffer).map(|head| &*head).map_err(io::Error::other)
 }
 
 fn small(place: usize) -> io::Result<u16> {
@@ -493,23 +502,55 @@ fn small(place: usize) -> io::Result<u16> {
 
 /// An event from a run's entry.
 pub(super) fn decode(body: &[u8], schema: &Schema) -> io::Result<Event> {
-    let stored: Stored = postcard::from_bytes(body).map_err(io::Error::other)?;
     let missing = || io::Error::other("a run names what the catalogue does not hold");
-    let descriptor = *schema.descriptors.get(usize::from(stored.descriptor)).ok_or_else(missing)?;
-    let mut values = Values::with_capacity(stored.values.len());
-    for (place, value) in stored.values {
-        let field = descriptor.fields.get(usize::from(place)).ok_or_else(missing)?;
-        // Each was set once when it was written.
-        values.push(field.name, Some(value));
-    }
+    // The fields of `Stored` in their order; in this encoding nothing stands between them.
+    let mut stored = postcard::Deserializer::from_bytes(body);
+    let (time, meaning, artifact, descriptor): (_, _, u16, u16) = next(&mut stored)?;
+    let descriptor = *schema.descriptors.get(usize::from(descriptor)).ok_or_else(missing)?;
+    let values = ValuesOf(descriptor).deserialize(&mut stored).map_err(io::Error::other)?;
+    let (user, state, locator, offset, also_in) = next(&mut stored)?;
     Ok(Event {
-        time: stored.time,
-        meaning: stored.meaning,
-        artifact: schema.artifacts.get(usize::from(stored.artifact)).ok_or_else(missing)?,
+        time,
+        meaning,
+        artifact: schema.artifacts.get(usize::from(artifact)).ok_or_else(missing)?,
         descriptor,
         values,
-        user: stored.user,
-        state: stored.state,
-        origin: Origin { locator: Arc::new(stored.locator), offset: stored.offset, also_in: stored.also_in },
+        user,
+        state,
+        origin: Origin { locator: Arc::new(locator), offset, also_in },
     })
+}
+
+fn next<'b, T: Deserialize<'b>>(stored: &mut postcard::Deserializer<'b, Slice<'b>>) -> io::Result<T> {
+    T::deserialize(stored).map_err(io::Error::other)
+}
+
+/// Reads what [`Pairs`] wrote of an event of that kind straight into its values: there are millions of them.
+struct ValuesOf(&'static Descriptor);
+
+impl<'de> DeserializeSeed<'de> for ValuesOf {
+    type Value = Values;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Values, D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for ValuesOf {
+    type Value = Values;
+
+    fn expecting(&self, text: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(text, "values of {}", self.0.name)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut pairs: A) -> Result<Values, A::Error> {
+        let fields = self.0.fields;
+        let mut values = Values::with_capacity(pairs.size_hint().unwrap_or_default().min(fields.len()));
+        while let Some((place, value)) = pairs.next_element::<(u16, Value)>()? {
+            let field = fields.get(usize::from(place)).ok_or_else(|| A::Error::custom("there is no such field"))?;
+            // Each was set once when it was written.
+            values.push(field.name, Some(value));
+        }
+        Ok(values)
+    }
 }

@@ -33,6 +33,22 @@ struct Directory {
     modified: Option<Timestamp>,
 }
 
+impl Directory {
+    /// True if a reference to this record still means the directory that it meant when it was written.
+    ///
+    /// A record's sequence number grows when it is freed. A live child names its parent's number as it is. A deleted child may
+    /// name a parent that was freed after it, with the number from before.
+    const fn fits(&self, parent: FileReference, child_deleted: bool) -> bool {
+        let same = parent.sequence == self.sequence || parent.sequence == 0;
+        self.is_directory
+            && if self.in_use {
+                same
+            } else {
+                child_deleted && (same || next_sequence(parent.sequence) == self.sequence)
+            }
+    }
+}
+
 /// The full path of a directory.
 pub(super) struct Path {
     /// Empty for the root.
@@ -127,8 +143,7 @@ impl NtfsVolume {
 
     /// When the live directory that a name names was last written, by its `$SI`.
     pub(super) fn directory_modified(&self, parent: FileReference) -> Option<Timestamp> {
-        let directory = self.fits(parent, false).then(|| self.directory(parent.record)).flatten()?;
-        directory.modified
+        self.directory(parent.record).filter(|directory| directory.fits(parent, false))?.modified
     }
 
     /// The path of a parent directory as its child names it.
@@ -137,21 +152,12 @@ impl NtfsVolume {
     }
 
     /// True if a reference still means the directory that it meant when it was written.
-    ///
-    /// A record's sequence number grows when it is freed. A live child names its parent's number as it is. A deleted child may
-    /// name a parent that was freed after it, with the number from before.
     fn fits(&self, parent: FileReference, child_deleted: bool) -> bool {
-        let Some(directory) = self.directory(parent.record) else {
+        match self.directory(parent.record) {
+            Some(directory) => directory.fits(parent, child_deleted),
             // The root is the root, even if its record can't be read.
-            return parent.record == ROOT;
-        };
-        let same = parent.sequence == directory.sequence || parent.sequence == 0;
-        directory.is_directory
-            && if directory.in_use {
-                same
-            } else {
-                child_deleted && (same || next_sequence(parent.sequence) == directory.sequence)
-            }
+            None => parent.record == ROOT,
+        }
     }
 
     /// The full path of a directory.
