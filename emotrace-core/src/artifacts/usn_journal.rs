@@ -147,27 +147,23 @@ fn parse(input: &VolumeInput<'_>, _: &Host, out: &mut Out<'_>) -> Result<Complet
 
 fn event(record: &UsnRecord<'_>, paths: &mut Paths<'_>) -> Record {
     let name = record.name();
-    let path = name.as_deref().map(|name| {
-        let directory = paths.directory(record.parent, record.offset);
-        let path = [directory, "\\", name].concat();
-        paths.volume.display_path(&path)
-    });
+    let path = name.as_deref().map(|name| [paths.directory(record.parent, record.offset), "\\", name].concat());
     let attributes = record.attributes.map(usn::attribute_names).filter(|names| !names.is_empty());
     let extents: Vec<Value> = record.extents().map(extent).collect();
     let (before, after) = creation_differs(record, paths.volume);
     Record::new(&CHANGE)
-        .set_some("path", path)
-        .set_some("name", name)
-        .set("reasons", usn::reason_names(record.reason))
-        .set_some("source", Some(usn::source_names(record.source)).filter(|names| !names.is_empty()))
-        .set_some("attributes", attributes)
-        .set("file_reference", record.reference.to_string())
-        .set("parent_reference", record.parent.to_string())
-        .set("usn", record.usn)
-        .set_some("security_id", Some(record.security_id).filter(|id| *id != 0))
-        .set_some("created_before_journal_seconds", before)
-        .set_some("created_after_journal_seconds", after)
-        .set_some("extents", Some(extents).filter(|extents| !extents.is_empty()))
+        .push_some("path", path)
+        .push_some("name", name)
+        .push("reasons", usn::reason_names(record.reason))
+        .push_some("source", Some(usn::source_names(record.source)).filter(|names| !names.is_empty()))
+        .push_some("attributes", attributes)
+        .push("file_reference", record.reference)
+        .push("parent_reference", record.parent)
+        .push("usn", record.usn)
+        .push_some("security_id", Some(record.security_id).filter(|id| *id != 0))
+        .push_some("created_before_journal_seconds", before)
+        .push_some("created_after_journal_seconds", after)
+        .push_some("extents", Some(extents).filter(|extents| !extents.is_empty()))
         .time(meaning(record.reason), record.time)
         .at(record.offset)
 }
@@ -341,7 +337,7 @@ impl History {
 struct Paths<'a> {
     history: &'a History,
     volume: &'a dyn VolumeView,
-    /// Paths that were put together, each with the stretch of the journal in which it holds.
+    /// Paths that were put together, as output shows them, each with the stretch of the journal in which it holds.
     known: HashMap<FileReference, (u64, u64, String)>,
     known_bytes: usize,
     /// Names and parents in the MFT.
@@ -353,11 +349,12 @@ impl<'a> Paths<'a> {
         Self { history, volume, known: HashMap::new(), known_bytes: 0, now: HashMap::new() }
     }
 
-    /// Path of a directory without a `\` at its end; empty for the root.
+    /// Path of a directory as output shows it, without a `\` at its end.
     fn directory(&mut self, reference: FileReference, offset: u64) -> &str {
         let holds = self.known.get(&reference).is_some_and(|(from, until, _)| (*from..*until).contains(&offset));
         if !holds {
-            let found = self.find(reference, offset);
+            let (from, until, path) = self.find(reference, offset);
+            let found = (from, until, self.volume.display_path(&path));
             let cost = found.2.len().saturating_add(100);
             if self.known_bytes.saturating_add(cost) > MAX_KNOWN_BYTES {
                 self.known.clear();
@@ -369,7 +366,7 @@ impl<'a> Paths<'a> {
         self.known.get(&reference).map_or(ORPHAN, |(_, _, path)| path)
     }
 
-    /// Path, and from where to where in the journal it holds.
+    /// Path from the root, which itself is empty, and from where to where in the journal it holds.
     fn find(&mut self, reference: FileReference, offset: u64) -> (u64, u64, String) {
         let history = self.history;
         let (mut from, mut until) = (0, u64::MAX);

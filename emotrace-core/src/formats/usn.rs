@@ -22,6 +22,8 @@
 //!
 //! Source: Microsoft, `USN_RECORD_V2`, `USN_RECORD_V3`, `USN_RECORD_V4` (winioctl.h).
 
+use std::borrow::Cow;
+
 use crate::bytes::{FormatError, text};
 use crate::model::{FileReference, Timestamp};
 
@@ -323,29 +325,29 @@ static ATTRIBUTES: [(u32, &str); 20] = [
 ];
 
 /// The names of reason flags in the order of the bits; a bit without a name as hex.
-pub fn reason_names(reason: u32) -> Vec<String> {
+pub fn reason_names(reason: u32) -> Vec<Cow<'static, str>> {
     names(&REASONS, reason)
 }
 
 /// The names of source flags; empty for usual programs.
-pub fn source_names(source: u32) -> Vec<String> {
+pub fn source_names(source: u32) -> Vec<Cow<'static, str>> {
     names(&SOURCES, source)
 }
 
 /// The names of file attributes.
-pub fn attribute_names(attributes: u32) -> Vec<String> {
+pub fn attribute_names(attributes: u32) -> Vec<Cow<'static, str>> {
     names(&ATTRIBUTES, attributes)
 }
 
-fn names(table: &[(u32, &str)], flags: u32) -> Vec<String> {
+fn names(table: &[(u32, &'static str)], flags: u32) -> Vec<Cow<'static, str>> {
     let mut found = Vec::with_capacity(flags.count_ones() as usize);
     let mut unknown = flags;
     for (bit, name) in table.iter().filter(|(bit, _)| flags & bit != 0) {
         unknown &= !bit;
-        found.push((*name).to_owned());
+        found.push(Cow::Borrowed(*name));
     }
     if unknown != 0 {
-        found.push(format!("{unknown:#010x}"));
+        found.push(Cow::Owned(format!("{unknown:#010x}")));
     }
     found
 }
@@ -470,7 +472,7 @@ mod tests {
     fn unknown_flags_are_shown_as_they_are() {
         assert_eq!(reason_names(0x4000_0001), ["DATA_OVERWRITE", "0x40000000"]);
         assert_eq!(attribute_names(0x20), ["ARCHIVE"]);
-        assert_eq!(source_names(0), Vec::<String>::new());
+        assert!(source_names(0).is_empty());
     }
 
     /// Seeded cuts and flips: no panic, every step goes forward, and no byte is given twice.

@@ -1,5 +1,6 @@
 //! One row of the timeline.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::BitOr;
 use std::sync::Arc;
@@ -344,6 +345,16 @@ impl From<Vec<Value>> for Value {
 impl From<FileReference> for Value {
     fn from(reference: FileReference) -> Self {
         Self::Text(smol_str::format_smolstr!("{reference}"))
+    }
+}
+/// Names out of a table, which cost no memory, and what has no name there.
+impl From<Vec<Cow<'static, str>>> for Value {
+    fn from(names: Vec<Cow<'static, str>>) -> Self {
+        let text = |name| match name {
+            Cow::Borrowed(name) => SmolStr::new_static(name),
+            Cow::Owned(name) => name.into(),
+        };
+        Self::List(names.into_iter().map(|name| Self::Text(text(name))).collect())
     }
 }
 impl From<Vec<String>> for Value {
