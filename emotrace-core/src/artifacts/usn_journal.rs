@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::{Artifact, ArtifactError, Completion, Out, Reads, Record, VolumeInput, VolumeView};
 use crate::bytes::{FormatError, ReadAt, read_up_to};
 use crate::formats::usn::{self, Records, UsnRecord};
-use crate::model::{Descriptor, Field, FileReference, Host, Kind, Locator, Loss, Meaning, Value};
+use crate::model::{Descriptor, Field, FileReference, Host, Kind, Locator, Loss, Meaning, SmolStr, Value};
 
 /// The NTFS change journal.
 pub(super) static ARTIFACT: Artifact = Artifact {
@@ -147,23 +147,25 @@ fn parse(input: &VolumeInput<'_>, _: &Host, out: &mut Out<'_>) -> Result<Complet
 
 fn event(record: &UsnRecord<'_>, paths: &mut Paths<'_>) -> Record {
     let name = record.name();
-    let path = name.as_deref().map(|name| [paths.directory(record.parent, record.offset), "\\", name].concat());
-    let attributes = record.attributes.map(usn::attribute_names).filter(|names| !names.is_empty());
+    let path = name.as_deref().map(|name| paths.file(record.parent, name, record.offset));
+    let names = |names: &mut dyn Iterator<Item = Cow<'static, str>>| names.map(Value::from).collect::<Vec<_>>();
+    let some = |list: Vec<Value>| (!list.is_empty()).then_some(list);
+    let attributes = record.attributes.map(|bits| names(&mut usn::attribute_names(bits)));
     let extents: Vec<Value> = record.extents().map(extent).collect();
     let (before, after) = creation_differs(record, paths.volume);
     Record::new(&CHANGE)
         .push_some("path", path)
         .push_some("name", name)
-        .push("reasons", usn::reason_names(record.reason))
-        .push_some("source", Some(usn::source_names(record.source)).filter(|names| !names.is_empty()))
-        .push_some("attributes", attributes)
+        .push("reasons", names(&mut usn::reason_names(record.reason)))
+        .push_some("source", some(names(&mut usn::source_names(record.source))))
+        .push_some("attributes", attributes.and_then(some))
         .push("file_reference", record.reference)
         .push("parent_reference", record.parent)
         .push("usn", record.usn)
         .push_some("security_id", Some(record.security_id).filter(|id| *id != 0))
         .push_some("created_before_journal_seconds", before)
         .push_some("created_after_journal_seconds", after)
-        .push_some("extents", Some(extents).filter(|extents| !extents.is_empty()))
+        .push_some("extents", some(extents))
         .time(meaning(record.reason), record.time)
         .at(record.offset)
 }
@@ -338,32 +340,44 @@ struct Paths<'a> {
     history: &'a History,
     volume: &'a dyn VolumeView,
     /// Paths that were put together, as output shows them, each with the stretch of the journal in which it holds.
-    known: HashMap<FileReference, (u64, u64, String)>,
+    known: HashMap<FileReference, (u64, u64, Arc<str>)>,
     known_bytes: usize,
+    /// The path that was put together last.
+    path: String,
     /// Names and parents in the MFT.
     now: HashMap<FileReference, Option<(String, FileReference)>>,
 }
 
 impl<'a> Paths<'a> {
     fn new(history: &'a History, volume: &'a dyn VolumeView) -> Self {
-        Self { history, volume, known: HashMap::new(), known_bytes: 0, now: HashMap::new() }
+        Self { history, volume, known: HashMap::new(), known_bytes: 0, path: String::new(), now: HashMap::new() }
+    }
+
+    /// Path of a file as output shows it.
+    fn file(&mut self, parent: FileReference, name: &str, offset: u64) -> SmolStr {
+        let directory = self.directory(parent, offset);
+        self.path.clear();
+        self.path.extend([&*directory, "\\", name]);
+        SmolStr::new(&self.path)
     }
 
     /// Path of a directory as output shows it, without a `\` at its end.
-    fn directory(&mut self, reference: FileReference, offset: u64) -> &str {
-        let holds = self.known.get(&reference).is_some_and(|(from, until, _)| (*from..*until).contains(&offset));
-        if !holds {
-            let (from, until, path) = self.find(reference, offset);
-            let found = (from, until, self.volume.display_path(&path));
-            let cost = found.2.len().saturating_add(100);
-            if self.known_bytes.saturating_add(cost) > MAX_KNOWN_BYTES {
-                self.known.clear();
-                self.known_bytes = 0;
-            }
-            self.known_bytes = self.known_bytes.saturating_add(cost);
-            self.known.insert(reference, found);
+    fn directory(&mut self, reference: FileReference, offset: u64) -> Arc<str> {
+        if let Some((from, until, path)) = self.known.get(&reference)
+            && (*from..*until).contains(&offset)
+        {
+            return Arc::clone(path);
         }
-        self.known.get(&reference).map_or(ORPHAN, |(_, _, path)| path)
+        let (from, until, path) = self.find(reference, offset);
+        let path: Arc<str> = self.volume.display_path(&path).into();
+        let cost = path.len().saturating_add(100);
+        if self.known_bytes.saturating_add(cost) > MAX_KNOWN_BYTES {
+            self.known.clear();
+            self.known_bytes = 0;
+        }
+        self.known_bytes = self.known_bytes.saturating_add(cost);
+        self.known.insert(reference, (from, until, Arc::clone(&path)));
+        path
     }
 
     /// Path from the root, which itself is empty, and from where to where in the journal it holds.

@@ -6,9 +6,9 @@ use std::ops::BitOr;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use smol_str::SmolStr;
+use smol_str::{SmolStr, SmolStrBuilder};
 
-use super::{Descriptor, FileReference, Locator, Timestamp};
+use super::{Decimal, Descriptor, FileReference, Locator, Timestamp};
 
 /// What happened at the instant of an event. A set: equal instants of one record fold into one event.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -344,17 +344,20 @@ impl From<Vec<Value>> for Value {
 /// As it is written, `record-sequence`.
 impl From<FileReference> for Value {
     fn from(reference: FileReference) -> Self {
-        Self::Text(smol_str::format_smolstr!("{reference}"))
+        let mut text = SmolStrBuilder::new();
+        text.push_str(Decimal::new(reference.record).as_str());
+        text.push('-');
+        text.push_str(Decimal::new(reference.sequence.into()).as_str());
+        Self::Text(text.finish())
     }
 }
-/// Names out of a table, which cost no memory, and what has no name there.
-impl From<Vec<Cow<'static, str>>> for Value {
-    fn from(names: Vec<Cow<'static, str>>) -> Self {
-        let text = |name| match name {
-            Cow::Borrowed(name) => SmolStr::new_static(name),
+/// A name out of a table, which takes no memory of its own, or something that has no name there.
+impl From<Cow<'static, str>> for Value {
+    fn from(name: Cow<'static, str>) -> Self {
+        match name {
+            Cow::Borrowed(name) => Self::Text(SmolStr::new_static(name)),
             Cow::Owned(name) => name.into(),
-        };
-        Self::List(names.into_iter().map(|name| Self::Text(text(name))).collect())
+        }
     }
 }
 impl From<Vec<String>> for Value {

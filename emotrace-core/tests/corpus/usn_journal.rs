@@ -52,8 +52,7 @@ fn fsutil(corpus: &Path) {
         assert_eq!(hex("Source info"), u128::from(record.source), "{what}");
         assert_eq!(FileReference::from_u64(hex("File ID") as u64), record.reference, "{what}");
         assert_eq!(FileReference::from_u64(hex("Parent file ID") as u64), record.parent, "{what}");
-        let names: Vec<String> =
-            usn::reason_names(record.reason).iter().map(|n| n.replace('_', " ").to_lowercase()).collect();
+        let names: Vec<String> = usn::reason_names(record.reason).map(|n| n.replace('_', " ").to_lowercase()).collect();
         for name in wanted["Reason"].split_once(": ").unwrap().1.split(" | ") {
             let name = name.to_lowercase().replace("rename: ", "rename ");
             assert!(names.contains(&name), "{what}: {name} in {names:?}");
