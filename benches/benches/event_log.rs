@@ -42,7 +42,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let mut count = Count::default();
         for log in &logs {
             let locator = Arc::new(Locator::default());
-            let input = FileInput { locator: Arc::clone(&locator), data: log, entry: None, limits: Limits::default() };
+            let input = FileInput {
+                locator: Arc::clone(&locator),
+                data: log,
+                entry: None,
+                beside: None,
+                limits: Limits::default(),
+            };
             let mut out = Out::new(&mut count, artifact.name, locator, State::Live);
             let _ = black_box(parse(&input, 0..u64::MAX, &Host::default(), &mut out));
         }
@@ -58,7 +64,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                     while let Some((log, part)) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
                         let locator = Arc::new(Locator::default());
                         let limits = Limits::default();
-                        let input = FileInput { locator: Arc::clone(&locator), data: *log, entry: None, limits };
+                        let input =
+                            FileInput { locator: Arc::clone(&locator), data: *log, entry: None, beside: None, limits };
                         let mut out = Out::new(&mut count, artifact.name, locator, State::Live);
                         let _ = black_box(parse(&input, part.clone(), &Host::default(), &mut out));
                     }

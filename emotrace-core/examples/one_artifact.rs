@@ -15,7 +15,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let artifact = by_name(&name).ok_or("no such artifact")?;
     let bytes = std::fs::read(&path)?;
     let locator = Arc::new(Locator { path, ..Locator::default() });
-    let input = FileInput { locator: Arc::clone(&locator), data: &bytes, entry: None, limits: Limits::default() };
+    let input =
+        FileInput { locator: Arc::clone(&locator), data: &bytes, entry: None, beside: None, limits: Limits::default() };
     let mut found = Collect::default();
     let mut out = Out::new(&mut found, artifact.name, locator, State::Live);
     let completion = match artifact.reads {

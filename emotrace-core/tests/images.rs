@@ -12,7 +12,7 @@ use emotrace_core::bytes::ReadAt;
 use emotrace_core::export::{Context, Format};
 use emotrace_core::model::{Collect, Event, FileEntry, Loss, ParseIssue, State, Timestamp, Value};
 use emotrace_core::pipeline::{
-    Evidence, Extraction, NoProgress, Options, Wanted, extract, preserve, stream, write_timeline,
+    Evidence, Extraction, NoProgress, Options, Selection, Wanted, extract, preserve, stream, write_timeline,
 };
 use emotrace_core::source::Source;
 use sha2::{Digest, Sha256};
@@ -282,11 +282,15 @@ fn journal_recycle_bin_and_origin_marks() {
         }
     }
     for deletion in list("recycle_bin") {
-        let hit = events("windows:recycle_bin:deletion").into_iter().any(|e| {
+        let hit = events("windows:recycle_bin:deletion").into_iter().find(|e| {
             field(e, "original_path") == text(&deletion["original"])
                 && e.time.unwrap().to_string() == text(&deletion["deleted"])
         });
-        assert!(hit, "{deletion}");
+        let hit = hit.unwrap_or_else(|| panic!("{deletion}"));
+        assert_eq!(field(hit, "bin_path"), windows(text(&deletion["content"])));
+        let content = list("files").iter().find(|f| f["path"] == deletion["content"]).unwrap();
+        let expected = ["live".to_owned(), content["size"].to_string(), "false".to_owned()];
+        assert_eq!(["bin_state", "bin_size", "bin_directory"].map(|name| field(hit, name)), expected);
     }
     let marked = list("files")
         .iter()
@@ -296,6 +300,45 @@ fn journal_recycle_bin_and_origin_marks() {
         let path = windows(text(&file["path"]));
         assert!(marks.iter().any(|e| e.origin.locator.path == path), "{path}");
     }
+}
+
+/// What is said of a file in the Recycle Bin follows its MFT record: the record in use or not, a folder's, under another name,
+/// in another folder.
+#[test]
+fn the_recycle_bin_follows_the_record_of_the_content() {
+    const FLAGS: usize = 22;
+    const IN_USE: u8 = 1;
+    const DIRECTORY: u8 = 2;
+    let source = Source::open(&[case()]).unwrap();
+    let mut raw = vec![0; usize::try_from(source.len()).unwrap()];
+    emotrace_core::bytes::read_exact_at(&source, 0, &mut raw).unwrap();
+    let name: Vec<u8> = "$R7Q2MXK.xls".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    // The folder's record holds the name in its index too.
+    let is_file = |record: &[u8]| record.starts_with(b"FILE") && record[FLAGS] == IN_USE;
+    let records = raw.chunks_exact(1024).enumerate().filter(|(_, record)| is_file(record));
+    let bears =
+        records.filter_map(|(n, record)| Some((n * 1024, record.windows(name.len()).position(|at| at == name)?)));
+    let [(record, name)] = bears.collect::<Vec<_>>()[..] else { panic!("one file bears the name") };
+    let dir = tempfile::tempdir().unwrap();
+    let told = |change: &dyn Fn(&mut [u8])| {
+        let mut raw = raw.clone();
+        change(&mut raw[record..record + 1024]);
+        let image = dir.path().join("changed.dd");
+        fs::write(&image, raw).unwrap();
+        let mut found = Collect::default();
+        let selection = Selection { artifacts: vec!["recycle_bin".to_owned()], ..Selection::default() };
+        let options = Options { selection, ..Options::default() };
+        stream(&Evidence::open(&[image]).unwrap(), &options, &NoProgress, &mut found).unwrap();
+        let [event] = &found.events[..] else { panic!("{} events", found.events.len()) };
+        ["bin_state", "bin_size", "bin_directory", "bin_recoverable"].map(|name| field(event, name))
+    };
+    assert_eq!(told(&|_| ()), ["live", "33128", "false", ""]);
+    // The bits in the volume's $Bitmap still say that its clusters are in use.
+    assert_eq!(told(&|record| record[FLAGS] &= !IN_USE), ["deleted", "33128", "false", "reused"]);
+    assert_eq!(told(&|record| record[FLAGS] |= DIRECTORY), ["live", "33128", "true", ""]);
+    assert_eq!(told(&|record| record[name] = b'X'), ["absent", "", "", ""]);
+    // The parent's record number stands 66 bytes before the name.
+    assert_eq!(told(&|record| record[name - 66] ^= 1), ["absent", "", "", ""]);
 }
 
 fn timeline(paths: &[PathBuf], threads: usize, format: Format) -> Vec<u8> {

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use crate::bytes::{FormatError, ReadAt, read_up_to};
 use crate::formats::regf;
 use crate::model::{
-    Descriptor, Event, FileEntry, FileReference, Host, Locator, Loss, Meaning, Origin, ParseIssue, ShadowCopy, Sink,
-    SlackName, State, Timestamp, User, Value, Values,
+    Descriptor, Event, FileEntry, FileReference, Host, Locator, Loss, Meaning, Origin, ParseIssue, Recoverability,
+    ShadowCopy, Sink, SlackName, State, Timestamp, User, Value, Values,
 };
 
 /// One kind of evidence that a Windows volume holds.
@@ -136,8 +136,72 @@ pub struct FileInput<'a> {
     pub data: &'a dyn ReadAt,
     /// What the file system knows of it; absent for a loose file.
     pub entry: Option<&'a FileEntry>,
+    /// What else lies in its folder. Absent where the evidence can't tell: for a loose file, and in a copy of files.
+    pub beside: Option<&'a Beside>,
     /// Bounds.
     pub limits: Limits,
+}
+
+/// Files and folders in one folder, live and deleted, of those that artifacts ask for by name: see [`super::is_asked_for`].
+#[derive(Clone, Debug, Default)]
+pub struct Beside(Vec<(String, Neighbour)>);
+
+/// What the file system knows of a file or folder beside an input.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Neighbour {
+    /// Its record is not in use.
+    pub deleted: bool,
+    /// A folder, where that is known.
+    pub directory: Option<bool>,
+    /// Length of its main stream, if it has one.
+    pub size: Option<u64>,
+    /// Of a deleted file: what may still be there of that stream.
+    pub recoverable: Option<Recoverability>,
+}
+
+impl Neighbour {
+    /// An entry as its neighbours see it.
+    pub fn of(entry: &FileEntry) -> Self {
+        Self {
+            deleted: entry.deleted,
+            directory: Some(entry.directory),
+            size: entry.main_stream().map(|main| main.size),
+            recoverable: entry.recoverable(),
+        }
+    }
+}
+
+impl Beside {
+    /// Nothing.
+    pub const fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    /// Takes what another one holds.
+    pub fn append(&mut self, mut other: Self) {
+        self.0.append(&mut other.0);
+    }
+
+    /// Adds a file or folder by its name.
+    pub fn add(&mut self, name: &str, neighbour: Neighbour) {
+        self.0.push((name.to_lowercase(), neighbour));
+    }
+
+    /// To be called when all are added: sorts by name, live ones first.
+    pub fn sort(&mut self) {
+        self.0.sort_by(|(a, x), (b, y)| a.cmp(b).then(x.deleted.cmp(&y.deleted)));
+    }
+
+    /// The file or folder of that name. Where several deleted ones bore it, nobody can say which of them is meant: then only that
+    /// it is deleted.
+    pub fn find(&self, name: &str) -> Option<Neighbour> {
+        let name = name.to_lowercase();
+        let first = self.0.partition_point(|(other, _)| *other < name);
+        let mut same = self.0.get(first..).unwrap_or_default().iter().take_while(|(other, _)| *other == name);
+        let (_, found) = same.next()?;
+        let several = found.deleted && same.next().is_some();
+        Some(if several { Neighbour { deleted: true, ..Neighbour::default() } } else { *found })
+    }
 }
 
 impl FileInput<'_> {
@@ -552,6 +616,22 @@ mod tests {
         let t = Timestamp::from_filetime(5);
         let events = give(Record::new(&DESCRIPTOR).time(Meaning::EXECUTED, Some(t)).time(Meaning::EXECUTED, Some(t)));
         assert_eq!(events.len(), 2);
+    }
+
+    #[test]
+    fn neighbours_by_name() {
+        let file = |deleted, size| Neighbour { deleted, size: Some(size), ..Neighbour::default() };
+        let mut beside = Beside::default();
+        beside.add("$RB.exe", file(true, 1));
+        beside.add("$RA.doc", file(true, 2));
+        beside.add("$ra.DOC", file(false, 3));
+        beside.add("$RC.txt", file(true, 4));
+        beside.add("$RC.txt", file(true, 5));
+        beside.sort();
+        assert_eq!(beside.find("$Ra.doc"), Some(file(false, 3)));
+        assert_eq!(beside.find("$rb.EXE"), Some(file(true, 1)));
+        assert_eq!(beside.find("$RC.txt"), Some(Neighbour { deleted: true, ..Neighbour::default() }));
+        assert_eq!(beside.find("$RD.txt"), None);
     }
 
     #[test]

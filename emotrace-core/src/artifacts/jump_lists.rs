@@ -215,7 +215,13 @@ mod tests {
         let mut sink = Collect::default();
         let data = data.to_vec();
         let locator = Arc::new(Locator { path: format!(r"C:\x\{name}"), ..Locator::default() });
-        let input = FileInput { locator: Arc::clone(&locator), data: &data, entry: None, limits: Default::default() };
+        let input = FileInput {
+            locator: Arc::clone(&locator),
+            data: &data,
+            entry: None,
+            beside: None,
+            limits: Default::default(),
+        };
         let mut out = Out::new(&mut sink, ARTIFACT.name, locator, State::Live);
         let completion = parse(&input, &Host::default(), &mut out).unwrap();
         (completion, sink)

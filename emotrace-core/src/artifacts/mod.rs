@@ -79,8 +79,8 @@ mod zip_files;
 mod zone_identifier;
 
 pub use artifact::{
-    Artifact, ArtifactError, Completion, EntryInput, FileInput, KeyInput, Limits, Out, Reads, Record, VolumeInput,
-    VolumeView,
+    Artifact, ArtifactError, Beside, Completion, EntryInput, FileInput, KeyInput, Limits, Neighbour, Out, Reads,
+    Record, VolumeInput, VolumeView,
 };
 pub use host::read_host;
 
@@ -160,6 +160,14 @@ pub const ROW_PER_VALUE: &[&str] =
 
 /// Artifacts that are read only when they are asked for by name: they cost more than they tell on most evidence.
 pub const OPTIONAL: &[&str] = &["index_slack", "ntfs_log", "registry_keys"];
+
+/// True if an artifact may ask for the file or folder of that name beside one of its inputs ([`FileInput::beside`]).
+pub fn is_asked_for(name: &str) -> bool {
+    crate::formats::recycle_bin::is_content_name(name)
+}
+
+/// Artifacts that do so.
+pub const ASKS_BESIDE: &[&str] = &["recycle_bin"];
 
 /// The artifact of that name.
 pub fn by_name(name: &str) -> Option<&'static Artifact> {

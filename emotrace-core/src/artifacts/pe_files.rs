@@ -135,7 +135,8 @@ mod tests {
         let mut sink = Collect::default();
         let locator = Arc::new(Locator { path: r"C:\Windows\System32\a\b.dll".to_owned(), ..Locator::default() });
         let bytes = data.to_vec();
-        let input = FileInput { locator: Arc::clone(&locator), data: &bytes, entry, limits: Limits::default() };
+        let input =
+            FileInput { locator: Arc::clone(&locator), data: &bytes, entry, beside: None, limits: Limits::default() };
         let mut out = Out::new(&mut sink, ARTIFACT.name, locator, State::Live);
         let completion = parse(&input, &Host::default(), &mut out).unwrap();
         (completion, sink.events)

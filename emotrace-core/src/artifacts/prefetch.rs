@@ -195,7 +195,8 @@ mod tests {
     fn run(data: &[u8]) -> (Result<Completion, ArtifactError>, Collect) {
         let mut sink = Collect::default();
         let data = data.to_vec();
-        let input = FileInput { locator: Arc::default(), data: &data, entry: None, limits: Limits::default() };
+        let input =
+            FileInput { locator: Arc::default(), data: &data, entry: None, beside: None, limits: Limits::default() };
         let mut out = Out::new(&mut sink, "prefetch", Arc::default(), State::Live);
         let result = parse(&input, &Host::default(), &mut out);
         (result, sink)

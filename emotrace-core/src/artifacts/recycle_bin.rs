@@ -3,12 +3,12 @@
 use crate::formats::recycle_bin::{self, DeletedItem};
 use crate::model::{Descriptor, Field, Host, Kind, Loss, Meaning};
 
-use super::{Artifact, ArtifactError, Completion, FileInput, Out, Reads, Record};
+use super::{Artifact, ArtifactError, Completion, FileInput, Neighbour, Out, Reads, Record};
 
 static DELETION: Descriptor = Descriptor {
     name: "windows:recycle_bin:deletion",
     doc: "A file or folder was moved to the Recycle Bin.",
-    message: "{original_path} was moved to the Recycle Bin[ ({size} bytes)][, now {bin_path}]",
+    message: "{original_path} was moved to the Recycle Bin[ ({size} bytes)][, now {bin_path}][ ({bin_state})]",
     data_type: Some("windows:metadata:deleted_item"),
     fields: &[
         Field::new("original_path", Kind::Text, "Where it lay"),
@@ -18,6 +18,20 @@ static DELETION: Descriptor = Descriptor {
             "bin_path",
             Kind::Text,
             "Where its content lies in the bin, if it still does: the $R file beside the $I file, or Dc1.exe beside INFO2",
+        ),
+        Field::new(
+            "bin_state",
+            Kind::Text,
+            "What the file system knows of that file or folder: live, deleted (its MFT record is left) or absent (no record bears that \
+             name in that folder). Not known for a single file, and in a copy of files without $MFT",
+        ),
+        Field::new("bin_size", Kind::Number, "Length of that file in bytes"),
+        Field::new("bin_directory", Kind::Bool, "That is a folder"),
+        Field::new(
+            "bin_recoverable",
+            Kind::Text,
+            "Of that file, if it is deleted, the content: resident (in the record), free (no cluster in use now), partly_reused, reused \
+             or unknown",
         ),
         Field::new("index", Kind::Number, "Number of the record (INFO2)"),
         Field::new("drive", Kind::Text, "Drive letter (INFO2)"),
@@ -35,8 +49,8 @@ pub(super) static ARTIFACT: Artifact = Artifact {
           It shows that the account whose SID names the folder deleted that file at that time, and that a file of that \
           size lay at that path.\n\n\
           It does not show what is deleted past the bin: with Shift, from a command line, by programs, from most sticks \
-          and all shares. That the $I file is there does not show that the $R file is. For a folder there is one record; \
-          what it held has none.\n\n\
+          and all shares. That the $I file is there does not show that the $R file is: bin_state says what the file system \
+          knows of it. For a folder there is one record; what it held has none.\n\n\
           Records live until the bin is emptied or the file restored; then the $I file is deleted, and its MFT record \
           often still holds all of it, because it is small enough to lie there.",
     references: &[
@@ -67,8 +81,8 @@ fn parse(input: &FileInput<'_>, host: &Host, out: &mut Out<'_>) -> Result<Comple
     if recycle_bin::recognise_info2(&data) {
         let (items, cut) = recycle_bin::read_info2(&data)?;
         for item in &items {
-            let bin = recycle_bin::info2_bin_name(item).map(|name| beside(folder, &name));
-            give(item, sid, bin, host, out);
+            let content = recycle_bin::info2_bin_name(item).map(|name| Content::of(input, folder, &name));
+            give(item, sid, content, host, out);
         }
         return Ok(completion(cut, out));
     }
@@ -78,13 +92,33 @@ fn parse(input: &FileInput<'_>, host: &Host, out: &mut Out<'_>) -> Result<Comple
     }
     let (item, cut) = recycle_bin::read_i(&data)?;
     let partner = name.get(..2).filter(|p| p.eq_ignore_ascii_case("$I")).and(name.get(2..));
-    let bin = partner.map(|rest| beside(folder, &format!("$R{rest}")));
-    give(&item, sid, bin, host, out);
+    let content = partner.map(|rest| Content::of(input, folder, &format!("$R{rest}")));
+    give(&item, sid, content, host, out);
     Ok(completion(cut, out))
 }
 
-fn beside(folder: &str, name: &str) -> String {
-    if folder.is_empty() { name.to_owned() } else { format!(r"{folder}\{name}") }
+/// What was moved to the bin, there.
+struct Content {
+    path: String,
+    /// `None` where the evidence can't tell, else what the file system knows of it, if it knows anything.
+    known: Option<Option<Neighbour>>,
+}
+
+impl Content {
+    fn of(input: &FileInput<'_>, folder: &str, name: &str) -> Self {
+        let path = if folder.is_empty() { name.to_owned() } else { format!(r"{folder}\{name}") };
+        // A file that somebody named like a record of the bin has no content that Windows named.
+        let beside = input.beside.filter(|_| recycle_bin::is_content_name(name));
+        Self { path, known: beside.map(|beside| beside.find(name)) }
+    }
+
+    fn state(&self) -> Option<&'static str> {
+        self.known.map(|found| match found {
+            None => "absent",
+            Some(Neighbour { deleted: true, .. }) => "deleted",
+            Some(Neighbour { deleted: false, .. }) => "live",
+        })
+    }
 }
 
 fn completion(cut: Option<u64>, out: &mut Out<'_>) -> Completion {
@@ -93,8 +127,10 @@ fn completion(cut: Option<u64>, out: &mut Out<'_>) -> Completion {
     Completion::Truncated { at }
 }
 
-fn give(item: &DeletedItem, sid: Option<&str>, bin: Option<String>, host: &Host, out: &mut Out<'_>) {
+fn give(item: &DeletedItem, sid: Option<&str>, content: Option<Content>, host: &Host, out: &mut Out<'_>) {
     let info2 = item.info2.as_ref();
+    let state = content.as_ref().and_then(Content::state);
+    let found = content.as_ref().and_then(|content| content.known.flatten());
     out.give(
         Record::new(&DELETION)
             .at(item.offset)
@@ -103,7 +139,11 @@ fn give(item: &DeletedItem, sid: Option<&str>, bin: Option<String>, host: &Host,
             .set_some("original_path", item.original_path.clone())
             .set("size", item.size)
             .set_some("sid", sid)
-            .set_some("bin_path", bin)
+            .set_some("bin_path", content.map(|content| content.path))
+            .set_some("bin_state", state)
+            .set_some("bin_size", found.and_then(|found| found.size))
+            .set_some("bin_directory", found.and_then(|found| found.directory))
+            .set_some("bin_recoverable", found.and_then(|found| found.recoverable).map(|grade| grade.name()))
             .set_some("index", info2.map(|i| i.index))
             .set_some("drive", info2.and_then(|i| i.drive).map(String::from))
             .set_some("left_the_bin", info2.map(|i| i.left_the_bin))
@@ -116,13 +156,19 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::model::{Collect, Locator, State, User};
+    use crate::artifacts::Beside;
+    use crate::model::{Collect, Locator, Recoverability, State, User};
 
     fn run(path: &str, data: &[u8]) -> (Result<Completion, ArtifactError>, Collect) {
+        run_beside(path, data, None)
+    }
+
+    fn run_beside(path: &str, data: &[u8], beside: Option<&Beside>) -> (Result<Completion, ArtifactError>, Collect) {
         let mut sink = Collect::default();
         let data = data.to_vec();
         let locator = Arc::new(Locator { path: path.to_owned(), ..Locator::default() });
-        let input = FileInput { locator: Arc::clone(&locator), data: &data, entry: None, limits: Default::default() };
+        let input =
+            FileInput { locator: Arc::clone(&locator), data: &data, entry: None, beside, limits: Default::default() };
         let clippy = User { sid: "S-1-5-21-1-2-3-1001".to_owned(), name: Some("Clippy".to_owned()), ..User::default() };
         let host = Host { users: vec![clippy], ..Host::default() };
         let mut out = Out::new(&mut sink, ARTIFACT.name, locator, State::Live);
@@ -143,6 +189,36 @@ mod tests {
         assert_eq!(field("bin_path"), r"C:\$Recycle.Bin\S-1-5-21-1-2-3-1001\$R7Q2XK1.doc");
         assert_eq!(field("sid"), "S-1-5-21-1-2-3-1001");
         assert_eq!(field("size"), "175616");
+    }
+
+    /// What is said of the content is what the file system knows of that very name in that very folder.
+    #[test]
+    fn what_has_become_of_the_content() {
+        let data = include_bytes!("../../../testdata/artifacts/recycle_bin/version2.bin");
+        let told = |path: &str, beside: Option<&Beside>| {
+            let (_, sink) = run_beside(path, data, beside);
+            let value = |name: &str| sink.events[0].values.get(name).map(ToString::to_string).unwrap_or_default();
+            ["bin_state", "bin_size", "bin_directory", "bin_recoverable"].map(value)
+        };
+        let path = r"C:\$Recycle.Bin\S-1-5-21-1-2-3-1001\$I7Q2XK1.doc";
+        let beside = |content: &[Neighbour]| {
+            let mut beside = Beside::default();
+            content.iter().for_each(|content| beside.add("$R7Q2XK1.doc", *content));
+            beside.sort();
+            beside
+        };
+        let file = Neighbour { directory: Some(false), size: Some(7), ..Neighbour::default() };
+        let deleted = Neighbour { deleted: true, recoverable: Some(Recoverability::Free), ..file };
+        let folder = Neighbour { directory: Some(true), ..Neighbour::default() };
+        assert_eq!(told(path, None), ["", "", "", ""]);
+        assert_eq!(told(path, Some(&beside(&[]))), ["absent", "", "", ""]);
+        assert_eq!(told(path, Some(&beside(&[file]))), ["live", "7", "false", ""]);
+        assert_eq!(told(path, Some(&beside(&[folder]))), ["live", "", "true", ""]);
+        assert_eq!(told(path, Some(&beside(&[deleted]))), ["deleted", "7", "false", "free"]);
+        assert_eq!(told(path, Some(&beside(&[deleted, file]))), ["live", "7", "false", ""]);
+        assert_eq!(told(path, Some(&beside(&[deleted, deleted]))), ["deleted", "", "", ""]);
+        // The walk keeps no such names, so that nothing is known of them.
+        assert_eq!(told(r"C:\$Recycle.Bin\$Inotes.txt", Some(&beside(&[]))), ["", "", "", ""]);
     }
 
     #[test]

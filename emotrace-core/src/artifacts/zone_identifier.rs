@@ -128,7 +128,8 @@ mod tests {
             stream: Some("Zone.Identifier".to_owned()),
             ..Locator::default()
         });
-        let input = FileInput { locator: Arc::clone(&locator), data: &data, entry, limits: Default::default() };
+        let input =
+            FileInput { locator: Arc::clone(&locator), data: &data, entry, beside: None, limits: Default::default() };
         let mut out = Out::new(&mut sink, ARTIFACT.name, locator, State::Live);
         let completion = parse(&input, &Host::default(), &mut out).unwrap();
         (completion, sink)

@@ -173,6 +173,18 @@ pub fn info2_bin_name(item: &DeletedItem) -> Option<String> {
     Some(format!("D{drive}{}{extension}", info2.index))
 }
 
+/// True if Windows gives content such a name in the bin: `$R` and six characters, or `D`, the drive's letter and a number; the
+/// extension stays.
+pub fn is_content_name(name: &str) -> bool {
+    let stem = name.split('.').next().unwrap_or_default();
+    let Some([a, b, rest @ ..]) = Some(stem.as_bytes()) else { return false };
+    match [a.to_ascii_uppercase(), b.to_ascii_uppercase()] {
+        [b'$', b'R'] => rest.len() == 6 && rest.iter().all(u8::is_ascii_alphanumeric),
+        [b'D', b'A'..=b'Z'] => !rest.is_empty() && rest.iter().all(u8::is_ascii_digit),
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -255,6 +267,28 @@ mod tests {
         assert_eq!(left, [false, true, false]);
         assert_eq!(items[1].original_path.as_deref(), Some(r"C:\Docs\first file"));
         assert_eq!(items[1].offset, 820);
+    }
+
+    #[test]
+    fn names_of_content() {
+        for name in ["$RA7K2QX.doc", "$ra7k2qx", "$R7Q2XK1.tar.gz", "Dc1.exe", "DC12", "de3.txt"] {
+            assert!(is_content_name(name), "{name}");
+        }
+        for name in [
+            "",
+            "$",
+            "$R",
+            "$IA7K2QX.doc",
+            "$RA7K2Q.doc",
+            "$RA7K2QXX",
+            "$R\u{e4}7K2Q",
+            "Dc.exe",
+            "D1",
+            "Dc1a",
+            "desktop.ini",
+        ] {
+            assert!(!is_content_name(name), "{name}");
+        }
     }
 
     /// Windows 98: no UTF-16 path; the zeroed letter comes back from the drive number.

@@ -1,5 +1,6 @@
 //! Runs every job of the plan on all cores. The only place with threads.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,7 +15,8 @@ use super::plan::{Found, Plan, Planned, REGISTRY, What};
 use super::progress::Progress;
 use super::run::Options;
 use crate::artifacts::{
-    self, Artifact, ArtifactError, Completion, EntryInput, FileInput, KeyInput, Out, Reads, VolumeInput, VolumeView,
+    self, Artifact, ArtifactError, Beside, Completion, EntryInput, FileInput, KeyInput, Neighbour, Out, Reads,
+    VolumeInput, VolumeView,
 };
 use crate::bytes::ReadAt;
 use crate::filesystem::FileSystemIssue;
@@ -75,6 +77,31 @@ struct Lane {
     worker: Worker,
     coverage: Coverage,
     found: Vec<Found>,
+    beside: Folders,
+}
+
+/// What artifacts may ask for beside their inputs.
+#[derive(Default)]
+struct Folders {
+    /// By volume and folder.
+    of: BTreeMap<(usize, FileReference), Beside>,
+    count: usize,
+}
+
+/// Most files and folders that are kept for that. Of an image with more, nothing is said of any.
+const MAX_BESIDE: usize = 1 << 18;
+
+impl Folders {
+    /// Keeps an entry for those artifacts that may ask for it by one of its names. Where there are too many, no more are kept:
+    /// then the run says nothing of any.
+    fn add(&mut self, volume: usize, entry: &FileEntry) {
+        for link in entry.links().filter(|link| artifacts::is_asked_for(&link.name)) {
+            if self.count <= MAX_BESIDE {
+                self.count = self.count.saturating_add(1);
+                self.of.entry((volume, link.parent)).or_default().add(&link.name, Neighbour::of(entry));
+            }
+        }
+    }
 }
 
 /// A run in progress.
@@ -85,6 +112,8 @@ struct Run<'r> {
     plan: Plan,
     lanes: Vec<Mutex<Lane>>,
     hosts: Vec<Host>,
+    /// Absent if there were too many.
+    beside: Option<Folders>,
 }
 
 /// Reads everything that is wanted from the evidence.
@@ -99,7 +128,10 @@ pub fn extract(evidence: &Evidence, options: &Options, progress: &dyn Progress) 
         None => TimelineBuilder::new(artifacts::schema(), options.temporary.as_deref()),
     };
     let builder = builder.map_err(RunError::Temporary)?;
-    let lane = || Mutex::new(Lane { worker: builder.worker(), coverage: Coverage::default(), found: Vec::new() });
+    let lane = || {
+        let worker = builder.worker();
+        Mutex::new(Lane { worker, coverage: Coverage::default(), found: Vec::new(), beside: Folders::default() })
+    };
     let mut run = Run {
         evidence,
         options,
@@ -107,8 +139,10 @@ pub fn extract(evidence: &Evidence, options: &Options, progress: &dyn Progress) 
         plan: Plan::new(&options.selection),
         lanes: (0..pool.current_num_threads()).map(|_| lane()).collect(),
         hosts: evidence.hosts.clone(),
+        beside: None,
     };
     run.walk(&pool)?;
+    run.beside = run.collect_beside();
     let found = run.collect_found();
     run.read_found(&pool, &found)?;
     run.read_volumes(&pool)?;
@@ -207,8 +241,11 @@ impl Run<'_> {
             }
         }
         let mut lane = self.lane();
-        let Lane { worker, coverage, found } = &mut *lane;
+        let Lane { worker, coverage, found, beside } = &mut *lane;
         found.append(&mut inputs);
+        if self.plan.asks_beside {
+            entries.iter().for_each(|entry| beside.add(volume, entry));
+        }
         for artifact in left_out {
             count_same(coverage, artifact);
         }
@@ -246,6 +283,30 @@ impl Run<'_> {
         for FileSystemIssue { record, offset, loss, error } in issues {
             worker.issue(ParseIssue { locator: place(record), artifact: "ntfs", offset, loss, error });
         }
+    }
+
+    /// The neighbours that the walk met, by folder.
+    fn collect_beside(&mut self) -> Option<Folders> {
+        let mut all = Folders::default();
+        for lane in &mut self.lanes {
+            let lane = lane.get_mut().unwrap_or_else(PoisonError::into_inner);
+            let Folders { of, count } = std::mem::take(&mut lane.beside);
+            all.count = all.count.saturating_add(count);
+            for (folder, beside) in of {
+                all.of.entry(folder).or_default().append(beside);
+            }
+        }
+        all.of.values_mut().for_each(Beside::sort);
+        (all.count <= MAX_BESIDE).then_some(all)
+    }
+
+    /// What lies beside an input, where the file system knows more than the files that were copied.
+    fn beside(&self, found: &Found, mounted: &Mounted) -> Option<&Beside> {
+        static NOTHING: Beside = Beside::new();
+        let asks = artifacts::ASKS_BESIDE.contains(&found.artifact());
+        let folders = self.beside.as_ref().filter(|_| asks && mounted.files.facts().records.is_some())?;
+        let name = found.entry.links().find(|link| link.path == found.path)?;
+        Some(folders.of.get(&(found.volume, name.parent)).unwrap_or(&NOTHING))
     }
 
     /// What the walk found, in an order that does not depend on the threads.
@@ -291,7 +352,8 @@ impl Run<'_> {
             let data = mounted.files.open(entry, &found.stream).map_err(read)?;
             out.set_len(data.len());
             let limits = self.options.limits;
-            let file = FileInput { locator, data: &*data, entry: Some(entry), limits };
+            let beside = self.beside(found, mounted);
+            let file = FileInput { locator, data: &*data, entry: Some(entry), beside, limits };
             parse_file(planned.artifact, &file, input.part.clone(), host, out)
         };
         job(out.with_copies(&found.also_in), coverage, input.is_first(), parse);
@@ -455,7 +517,7 @@ impl Run<'_> {
                     let limits = self.options.limits;
                     job(out, coverage, true, |out| {
                         out.set_len(loose.data.len());
-                        let file = FileInput { locator, data: &*loose.data, entry: None, limits };
+                        let file = FileInput { locator, data: &*loose.data, entry: None, beside: None, limits };
                         let read = parse_file(artifact, &file, 0..u64::MAX, &host, out);
                         // Who gives a file by itself wants to know that there was nothing to read.
                         if matches!(read, Ok(Completion::NotThisFormat)) {

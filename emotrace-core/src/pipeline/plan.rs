@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::evidence::Mounted;
 use super::run::Selection;
-use crate::artifacts::{ARTIFACTS, Artifact, Reads};
+use crate::artifacts::{ARTIFACTS, ASKS_BESIDE, Artifact, Reads};
 use crate::filesystem::glob::{Pattern, folded};
 use crate::formats::regf::HiveKind;
 use crate::model::{FileEntry, FileReference};
@@ -25,6 +25,8 @@ pub(super) struct Plan {
     pub(super) keys: Vec<Planned>,
     pub(super) entries: Vec<Planned>,
     pub(super) volumes: Vec<Planned>,
+    /// Some artifact asks for files beside its inputs.
+    pub(super) asks_beside: bool,
     selection: Selection,
 }
 
@@ -74,6 +76,7 @@ impl Plan {
             keys: Vec::new(),
             entries: Vec::new(),
             volumes: Vec::new(),
+            asks_beside: ASKS_BESIDE.iter().any(|name| selection.wants(name)),
             selection: selection.clone(),
         };
         for (index, artifact) in (0u32..).zip(ARTIFACTS.iter().copied()) {

@@ -236,7 +236,8 @@ fn run_artifact(path: &Path) -> (Result<Completion, artifacts::ArtifactError>, C
     let artifact = artifacts::by_name("prefetch").unwrap();
     let Reads::Files { parse, .. } = artifact.reads else { panic!("prefetch reads files") };
     let mut sink = Collect::default();
-    let input = FileInput { locator: Arc::default(), data: &data, entry: None, limits: Limits::default() };
+    let input =
+        FileInput { locator: Arc::default(), data: &data, entry: None, beside: None, limits: Limits::default() };
     let result = parse(&input, &Host::default(), &mut Out::new(&mut sink, artifact.name, Arc::default(), State::Live));
     (result, sink)
 }

@@ -15,7 +15,8 @@ fn run(path: &Path, root: &Path) -> Vec<Event> {
     let data = fs::read(path).unwrap();
     let inner = path.strip_prefix(root).unwrap().to_string_lossy().replace('/', "\\");
     let locator = Arc::new(Locator { path: format!("C:\\Windows\\System32\\Tasks\\{inner}"), ..Locator::default() });
-    let input = FileInput { locator: Arc::clone(&locator), data: &data, entry: None, limits: Limits::default() };
+    let input =
+        FileInput { locator: Arc::clone(&locator), data: &data, entry: None, beside: None, limits: Limits::default() };
     let mut sink = Collect::default();
     let mut out = Out::new(&mut sink, by_name("scheduled_tasks").unwrap().name, locator, State::Live);
     let Reads::Files { recognise, parse, .. } = by_name("scheduled_tasks").unwrap().reads else { panic!() };
