@@ -208,10 +208,11 @@ for volume in [{"start": 0, "len": 0, "label": None, "fs": "ntfs"}] if table els
         lines = open(body, errors="surrogateescape").read().splitlines() if os.path.exists(body) else []
     count = 0
     for line in lines:
-        parts = line.split("|")
-        if len(parts) < 11 or line.startswith("#"):
+        # A name may hold the sign that stands between the columns, and line breaks.
+        parts = line.split("|", 1)[-1].rsplit("|", 9)
+        if len(parts) < 10 or line.startswith("#") or not parts[1].split("-")[0].isdigit():
             continue
-        path, inode, size, atime, mtime, ctime, btime = parts[1], parts[2], *parts[6:11]
+        path, inode, size, atime, mtime, ctime, btime = parts[0], parts[1], *parts[5:10]
         number = int(inode.split("-")[0])
         if "($FILE_NAME)" in path or number not in ours_si or ":" in path:
             continue
