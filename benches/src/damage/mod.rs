@@ -250,13 +250,13 @@ fn check(before: &Seen, after: &Seen, region: &Region, done: &[Done], len: usize
 /// value's name in a hive, a word in a text file. And the change journal, which may end anywhere, begins with a hole and has
 /// zeros behind its end: zeros in its middle are told (`artifacts/usn_journal.rs`), at its ends nobody can tell. What is found by
 /// its own signature alone (files in a OneNote section, Emotet's blocks in a program) leaves no sign where all of it is written over.
-/// So does the header that names the catalogue of shadow copies, of which a volume need have none, and the list of the blocks that
-/// a copy saved, which may end anywhere.
+/// So do the header and the catalogue of shadow copies, of which a volume need have none, and the list of the blocks that a copy
+/// saved, which may end anywhere.
 fn can_be_known(region: &Region, done: &[Done]) -> bool {
     let small = |done: &Done| matches!(done.mutation, Mutation::Flip | Mutation::Flips | Mutation::Forge);
     let journal = region.layer == "$J" || region.name.starts_with("usn_journal/");
     let by_signature = ["onenote_files/", "emotet_files/"].iter().any(|folder| region.name.starts_with(folder));
-    let vss = ["VSS header", "VSS block list"].contains(&&*region.name);
+    let vss = ["VSS header", "VSS catalogue", "VSS block list"].contains(&&*region.name);
     let cut_only = done.iter().all(|done| matches!(done.mutation, Mutation::Cut));
     !done.iter().any(small) && !journal && !vss && (cut_only || !by_signature)
 }

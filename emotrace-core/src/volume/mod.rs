@@ -206,6 +206,10 @@ fn divided(source: &dyn ReadAt, table: Table) -> Layout {
         });
     }
     note_overlaps(&volumes, &mut issues);
+    // A place that the image does not have is told where the table begins that names it.
+    for issue in issues.iter_mut().filter(|issue| issue.offset >= source.len()) {
+        issue.offset = 0;
+    }
     let unallocated = free_space(&volumes, usable, source.len());
     Layout { scheme, disk_id, sector_size, volumes, unallocated, issues }
 }

@@ -314,6 +314,19 @@ fn volumes_that_are_not_read_are_told() {
     );
 }
 
+/// A partition that begins behind the end of the image is told at a place that the image has.
+#[test]
+fn partitions_behind_the_end_are_told() {
+    let mut disk = vec![0; 4 * MIB];
+    put_ntfs(&mut disk, MIB, MIB, 5);
+    put_entry(&mut disk, 0, 0, 0x07, 2048, 2048);
+    put_entry(&mut disk, 0, 1, 0x07, 200_000, 2048);
+    put_entry(&mut disk, 0, 2, 0x07, 200_100, 2048);
+    let layout = read_layout(&disk);
+    assert_eq!(layout.issues.len(), 3, "{:?}", layout.issues);
+    assert!(layout.issues.iter().all(|issue| issue.offset == 0));
+}
+
 #[test]
 fn texts_and_short_files_have_no_volumes() {
     for bytes in [&b"Just a text.\n"[..], b"", &[0xff; 600], &[0x55; 5000]] {
