@@ -7,6 +7,7 @@ use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
+use crate::bytes::text::hex;
 use crate::model::{Event, FileReference, Locator, Meaning, Value, Values};
 
 /// One row; borrowed from an event.
@@ -137,7 +138,7 @@ pub fn row_id(event: &Event, host: Option<&str>) -> String {
 
 /// The id of a row that was written without one.
 pub(super) fn id_of(row: &[u8]) -> String {
-    Sha256::digest(row).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    hex(Sha256::digest(row).get(..16).unwrap_or_default())
 }
 
 #[cfg(test)]

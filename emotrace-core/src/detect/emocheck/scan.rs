@@ -900,16 +900,16 @@ fn names_program(text: &str, base: &str) -> bool {
     if text.eq_ignore_ascii_case(base) {
         return true;
     }
-    let bytes = text.as_bytes();
-    let first = base.as_bytes().first().copied().unwrap_or_default();
-    (0..=bytes.len() - base.len()).any(|at| {
-        bytes[at].eq_ignore_ascii_case(&first)
-            && bytes[at..at + base.len()].eq_ignore_ascii_case(base.as_bytes())
-            && at.checked_sub(1).is_none_or(|before| !bytes[before].is_ascii_alphanumeric() && bytes[before] < 0x80)
-            && (bytes.get(at + base.len()..at + base.len() + 4).is_some_and(|e| {
-                e.eq_ignore_ascii_case(b".exe")
-                    && bytes.get(at + base.len() + 4).is_none_or(|after| !after.is_ascii_alphanumeric())
-            }))
+    let is = |part: Option<&[u8]>, wanted: &[u8]| part.is_some_and(|part| part.eq_ignore_ascii_case(wanted));
+    // A dot follows the name wherever it counts, and there are few dots.
+    text.match_indices('.').any(|(dot, _)| {
+        let (before, after) = text.as_bytes().split_at(dot);
+        let Some(at) = before.len().checked_sub(base.len()) else { return false };
+        let begins = before.get(..at).and_then(<[u8]>::last).is_none_or(|b| !b.is_ascii_alphanumeric() && *b < 0x80);
+        begins
+            && is(before.get(at..), base.as_bytes())
+            && is(after.get(..4), b".exe")
+            && after.get(4).is_none_or(|after| !after.is_ascii_alphanumeric())
     })
 }
 
@@ -1073,6 +1073,25 @@ mod tests {
         let vaccine = scan(&[value(&[0x41; 832])]);
         assert!(!vaccine.infected && vaccine.hits.is_empty());
         assert!(vaccine.notes[0].contains("vaccine"));
+    }
+
+    #[test]
+    fn a_program_is_named_as_a_whole_word() {
+        for (text, named) in [
+            ("rundll", true),
+            (r"C:\a\RunDLL.EXE", true),
+            ("start rundll.exe,b", true),
+            ("rundll.rundll.exe", true),
+            ("xrundll.exe", false),
+            ("\u{e9}rundll.exe", false),
+            ("rundll.exex", false),
+            ("rundll.dll", false),
+            ("rundll.ex", false),
+            (".exe", false),
+            ("", false),
+        ] {
+            assert_eq!(names_program(text, "rundll"), named, "{text}");
+        }
     }
 
     /// A name is made from the serial number of the day; after the disk was copied the boot sector has another one.
