@@ -184,7 +184,8 @@ pub struct CustomList {
 pub fn recognise_custom(head: &[u8]) -> bool {
     u32_at(head, 0) == Some(2)
         && u32_at(head, 8) == Some(0)
-        && u32_at(head, 4).is_some_and(|n| n < 256)
+        // A list without categories ends soon; a disk whose first sector begins like one does not.
+        && u32_at(head, 4).is_some_and(|n| n < 256 && (n > 0 || head.len() < 512))
         && (head.len() == 12 || u32_at(head, 12).is_some_and(|kind| kind <= 2))
 }
 
@@ -372,6 +373,15 @@ mod tests {
             list.links.iter().map(|l| (l.category.as_deref().unwrap(), l.link.arguments.as_deref())).collect();
         assert_eq!(rows, [("Nützlich", Some("/one")), ("Tasks", Some("/two")), ("Tasks", Some("/three"))]);
         assert_eq!(read_custom(&CUSTOM[..12]).unwrap().links.len(), 0);
+    }
+
+    /// A disk's first sector may be zeros but for one damaged bit.
+    #[test]
+    fn a_disk_is_no_list_without_categories() {
+        let mut sector = [0; 512];
+        sector[0] = 2;
+        assert!(!recognise_custom(&sector));
+        assert!(recognise_custom(&sector[..24]) && recognise_custom(CUSTOM));
     }
 
     #[test]
