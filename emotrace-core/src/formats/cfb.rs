@@ -16,10 +16,12 @@
 //! |---|---|---|
 //! | 0 | 64 | name, UTF-16; its size in bytes with NUL at 64 |
 //! | 66 | 1 | kind: 0 unused, 1 storage, 2 stream, 5 root (its data is the mini stream) |
+//! | 68, 72, 76 | 4 | numbers of its left and right neighbour and of its first child, 0xffffffff for none |
 //! | 116 | 4 | first sector |
 //! | 120 | 8 | size (4 bytes in version 3) |
 //!
-//! The entries are listed as they stand, not by their tree: a damaged tree hides no stream. Own code and not the crate
+//! The entries are listed as they stand, not by their tree: a damaged tree hides no stream, and the tree tells of entries that
+//! are gone. Own code and not the crate
 //! `cfb`, because that (0.16, measured) refuses the whole file for one bad directory entry or a cut end, and only reading
 //! is needed.
 //!
@@ -31,6 +33,8 @@ use crate::bytes::{FormatError, text};
 const SIGNATURE: [u8; 8] = [0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1];
 /// Sector numbers from here on are marks: end of chain, free, …
 const MAX_SECTOR: u32 = 0xffff_fffa;
+/// Stands where a directory entry has no neighbour or child.
+const NO_ENTRY: u32 = 0xffff_ffff;
 /// Follows the last sector of a chain.
 const END_OF_CHAIN: u32 = 0xffff_fffe;
 
@@ -184,6 +188,7 @@ impl<'a> CompoundFile<'a> {
 
     fn read_directory(&mut self, chain: &[u32]) {
         let version3 = self.sector == 512;
+        let (mut used, mut named) = (Vec::new(), Vec::new());
         for number in chain {
             let sector = self.sector_bytes(*number).unwrap_or_default();
             for (entry, place) in sector.chunks_exact(128).zip(0u64..) {
@@ -193,7 +198,14 @@ impl<'a> CompoundFile<'a> {
                 let size = u64_at(entry, 120).unwrap_or(0);
                 // Version 3 leaves rubbish in the upper half.
                 let size = if version3 { size & 0xffff_ffff } else { size };
-                match u8_at(entry, 66).unwrap_or(0) {
+                let kind = u8_at(entry, 66).unwrap_or(0);
+                let offset = self.offset_of(*number).saturating_add(place.saturating_mul(128));
+                used.push(kind != 0);
+                if matches!(kind, 1 | 2 | 5) {
+                    let links = [68, 72, 76].into_iter().filter_map(|at| u32_at(entry, at));
+                    named.extend(links.filter(|link| *link != NO_ENTRY).map(|link| (offset, link)));
+                }
+                match kind {
                     0 | 1 => {}
                     5 if self.mini_stream.is_empty() => {
                         let chain = self.chain(start, "mini stream");
@@ -204,12 +216,17 @@ impl<'a> CompoundFile<'a> {
                     2 => self.streams.push(Stream { name, size, start }),
                     kind => self.faults.push(FormatError::Value {
                         what: "directory entry",
-                        offset: self.offset_of(*number).saturating_add(place.saturating_mul(128)),
+                        offset,
                         value: kind.into(),
                         problem: "kinds 0, 1 and 2 are known, and 5 once",
                     }),
                 }
             }
+        }
+        let is_used = |link: u32| usize::try_from(link).ok().and_then(|link| used.get(link)) == Some(&true);
+        for (offset, link) in named.into_iter().filter(|(_, link)| !is_used(*link)) {
+            let problem = "it names an entry that is not in use";
+            self.faults.push(FormatError::Value { what: "directory entry", offset, value: link.into(), problem });
         }
     }
 
@@ -288,6 +305,16 @@ mod tests {
         assert_eq!(file.faults.iter().map(FormatError::offset).collect::<Vec<_>>(), [entry as u64]);
     }
 
+    /// Zeros look like entries that are not in use, but the tree knows better.
+    #[test]
+    fn an_entry_that_is_gone_is_told() {
+        let mut bytes = FILE.to_vec();
+        let entry = bytes.windows(4).rposition(|name| name == b"7\0\0\0").unwrap();
+        bytes[entry..entry + 128].fill(0);
+        let file = CompoundFile::open(&bytes).unwrap();
+        assert_eq!((file.streams.len(), file.faults.len()), (3, 1), "{:?}", file.faults);
+    }
+
     /// The mark of a free sector is no end of a chain.
     #[test]
     fn a_chain_that_is_broken_off_is_told() {
@@ -297,7 +324,8 @@ mod tests {
         bytes[fat + 4 * directory..][..4].fill(0xff);
         let file = CompoundFile::open(&bytes).unwrap();
         assert!(file.streams.len() < 4);
-        assert_eq!(file.faults.len(), 1, "{:?}", file.faults);
+        // The chain, and an entry that the tree names behind its end.
+        assert_eq!(file.faults.len(), 2, "{:?}", file.faults);
     }
 
     #[test]
