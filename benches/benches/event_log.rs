@@ -9,22 +9,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use criterion::{Criterion, Throughput};
+use emotrace_benches::Count;
 use emotrace_core::artifacts::{FileInput, Limits, Out, Reads, by_name};
-use emotrace_core::model::{Event, Host, Locator, ParseIssue, Sink, State};
-
-/// Counts what it is given.
-#[derive(Default)]
-struct Count(u64);
-
-impl Sink for Count {
-    fn event(&mut self, event: Event) {
-        black_box(event);
-        self.0 += 1;
-    }
-    fn issue(&mut self, issue: ParseIssue) {
-        black_box(issue);
-    }
-}
+use emotrace_core::model::{Host, Locator, State};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let Some(folder) = std::env::var_os("EMOTRACE_BENCH_LOGS") else {
@@ -42,13 +29,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let mut count = Count::default();
         for log in &logs {
             let locator = Arc::new(Locator::default());
-            let input = FileInput {
-                locator: Arc::clone(&locator),
-                data: log,
-                entry: None,
-                beside: None,
-                limits: Limits::default(),
-            };
+            let input = FileInput::alone(Arc::clone(&locator), log);
             let mut out = Out::new(&mut count, artifact.name, locator, State::Live);
             let _ = black_box(parse(&input, 0..u64::MAX, &Host::default(), &mut out));
         }
@@ -64,8 +45,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                     while let Some((log, part)) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
                         let locator = Arc::new(Locator::default());
                         let limits = Limits::default();
-                        let input =
-                            FileInput { locator: Arc::clone(&locator), data: *log, entry: None, beside: None, limits };
+                        let input = FileInput { limits, ..FileInput::alone(Arc::clone(&locator), *log) };
                         let mut out = Out::new(&mut count, artifact.name, locator, State::Live);
                         let _ = black_box(parse(&input, part.clone(), &Host::default(), &mut out));
                     }

@@ -8,10 +8,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use criterion::{Criterion, Throughput};
+use emotrace_benches::Count;
 use emotrace_core::artifacts::{ARTIFACTS, Limits, Out, Reads, VolumeInput, VolumeView};
 use emotrace_core::bytes::{ReadAt, read_up_to};
 use emotrace_core::formats::usn::Records;
-use emotrace_core::model::{Event, FileReference, Host, Locator, ParseIssue, Sink, State};
+use emotrace_core::model::{FileReference, Host, Locator, State};
 use emotrace_core::source::EvidenceFile;
 
 /// A volume of which only the journal is left.
@@ -23,19 +24,6 @@ impl VolumeView for Journal {
     }
     fn path_of(&self, _: FileReference) -> Option<String> {
         None
-    }
-}
-
-#[derive(Default)]
-struct Count(usize);
-
-impl Sink for Count {
-    fn event(&mut self, event: Event) {
-        black_box(event);
-        self.0 += 1;
-    }
-    fn issue(&mut self, issue: ParseIssue) {
-        black_box(issue);
     }
 }
 

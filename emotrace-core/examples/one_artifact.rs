@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use emotrace_core::artifacts::{FileInput, Limits, Out, Reads, by_name};
+use emotrace_core::artifacts::{FileInput, Out, Reads, by_name};
 use emotrace_core::model::{Collect, Host, Locator, State};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -15,8 +15,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let artifact = by_name(&name).ok_or("no such artifact")?;
     let bytes = std::fs::read(&path)?;
     let locator = Arc::new(Locator { path, ..Locator::default() });
-    let input =
-        FileInput { locator: Arc::clone(&locator), data: &bytes, entry: None, beside: None, limits: Limits::default() };
+    let input = FileInput::alone(Arc::clone(&locator), &bytes);
     let mut found = Collect::default();
     let mut out = Out::new(&mut found, artifact.name, locator, State::Live);
     let completion = match artifact.reads {

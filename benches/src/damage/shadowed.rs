@@ -13,7 +13,7 @@ use emotrace_core::filesystem::FileSystem;
 use emotrace_core::filesystem::ntfs::NtfsVolume;
 use emotrace_core::model::FileEntry;
 
-use super::subject::{Region, Subject, VOLUME, case_disk, disk_region, lay, nth_byte, pieces};
+use super::subject::{Region, Subject, VOLUME, case_disk, disk_region, disk_subject, nth_byte, pieces};
 use super::sums::Sums;
 
 const BLOCK: usize = 0x4000;
@@ -66,7 +66,6 @@ pub fn of_shadowed(folder: &Path) -> io::Result<Subject> {
         disk[VOLUME + original..VOLUME + original + BLOCK].fill(b'!');
     }
     let victim = folder.join("shadowed/case.dd");
-    lay(&victim, &disk)?;
     const LAYER: &str = "shadow copies";
     let region =
         |name: &str, at: usize, len: usize| disk_region(name, LAYER, VOLUME + at..VOLUME + at + len, Sums::None);
@@ -78,15 +77,7 @@ pub fn of_shadowed(folder: &Path) -> io::Result<Subject> {
         region("VSS bitmap", bitmap, BLOCK),
         Region { pieces: saved, ..region("blocks that the copy saved", 0, 0) },
     ];
-    Ok(Subject {
-        name: "shadowed.dd".to_owned(),
-        evidence: victim.clone(),
-        victim,
-        good: disk,
-        regions,
-        cuttable: false,
-        layer: "disk",
-    })
+    disk_subject("shadowed.dd", victim, disk, regions)
 }
 
 /// The bytes of the disk, addressed from the volume's start.

@@ -161,7 +161,7 @@ pub fn of_fixtures(folder: &Path) -> io::Result<Vec<Subject>> {
     Ok(subjects)
 }
 
-pub(super) fn lay(place: &Path, bytes: &[u8]) -> io::Result<()> {
+fn lay(place: &Path, bytes: &[u8]) -> io::Result<()> {
     if let Some(parent) = place.parent() {
         fs::create_dir_all(parent)?;
     }
@@ -271,16 +271,7 @@ pub fn of_disk(folder: &Path) -> io::Result<Subject> {
     ];
     regions.extend(file_system_regions(&volume)?);
     let victim = folder.join("disk/case.dd");
-    lay(&victim, &disk)?;
-    Ok(Subject {
-        name: "case.dd".to_owned(),
-        evidence: victim.clone(),
-        victim,
-        good: disk,
-        regions,
-        cuttable: false,
-        layer: "disk",
-    })
+    disk_subject("case.dd", victim, disk, regions)
 }
 
 /// The same disk with a GUID partition table.
@@ -292,7 +283,6 @@ pub fn of_gpt(folder: &Path) -> io::Result<Subject> {
     lay_gpt(&mut disk);
     let end = disk.len();
     let victim = folder.join("gpt/case.dd");
-    lay(&victim, &disk)?;
     let regions = vec![
         disk_region("GPT header", "partition table", 512..512 + 92, Sums::Gpt),
         disk_region("GPT entries", "partition table", 1024..1024 + 256, Sums::Gpt),
@@ -300,15 +290,7 @@ pub fn of_gpt(folder: &Path) -> io::Result<Subject> {
         disk_region("GPT backup", "partition table", end - 33 * 512..end, Sums::None),
         disk_region("both GPTs", "partition table", 0..VOLUME, Sums::Gpt),
     ];
-    Ok(Subject {
-        name: "gpt.dd".to_owned(),
-        evidence: victim.clone(),
-        victim,
-        good: disk,
-        regions,
-        cuttable: false,
-        layer: "disk",
-    })
+    disk_subject("gpt.dd", victim, disk, regions)
 }
 
 /// Replaces the partition table of the case by a GPT with one partition, with its backup at the end of a longer disk.
@@ -352,6 +334,13 @@ pub(super) fn case_disk() -> io::Result<Vec<u8>> {
     let mut disk = vec![0; usize::try_from(source.len()).map_err(io::Error::other)?];
     read_exact_at(&source, 0, &mut disk)?;
     Ok(disk)
+}
+
+/// A raw image, laid at its place. It is damaged region by region, never cut.
+pub(super) fn disk_subject(name: &str, victim: PathBuf, disk: Vec<u8>, regions: Vec<Region>) -> io::Result<Subject> {
+    lay(&victim, &disk)?;
+    let (name, evidence) = (name.to_owned(), victim.clone());
+    Ok(Subject { name, evidence, victim, good: disk, regions, cuttable: false, layer: "disk" })
 }
 
 pub(super) fn disk_region(name: &str, layer: &'static str, range: Range<usize>, sums: Sums) -> Region {

@@ -204,6 +204,13 @@ impl Beside {
     }
 }
 
+impl<'a> FileInput<'a> {
+    /// A file by itself, of which no file system tells, within the usual bounds.
+    pub fn alone(locator: Arc<Locator>, data: &'a dyn ReadAt) -> Self {
+        Self { locator, data, entry: None, beside: None, limits: Limits::default() }
+    }
+}
+
 impl FileInput<'_> {
     /// The content as a whole, at most [`Limits::max_whole_file`] bytes.
     ///

@@ -273,13 +273,7 @@ mod tests {
         let whole = include_bytes!("../../../testdata/artifacts/emotet_files/servers.nfg").to_vec();
         for (len, issues) in [(whole.len(), 0), (0x602, 1), (0x7ff, 1)] {
             let data = whole[..len].to_vec();
-            let input = FileInput {
-                locator: Arc::default(),
-                data: &data,
-                entry: None,
-                beside: None,
-                limits: Default::default(),
-            };
+            let input = FileInput::alone(Arc::default(), &data);
             let mut sink = Collect::default();
             let mut out = Out::new(&mut sink, ARTIFACT.name, Arc::default(), State::Live);
             let _ = parse(&input, &Host::default(), &mut out).unwrap();

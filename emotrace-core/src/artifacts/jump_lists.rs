@@ -215,13 +215,7 @@ mod tests {
         let mut sink = Collect::default();
         let data = data.to_vec();
         let locator = Arc::new(Locator { path: format!(r"C:\x\{name}"), ..Locator::default() });
-        let input = FileInput {
-            locator: Arc::clone(&locator),
-            data: &data,
-            entry: None,
-            beside: None,
-            limits: Default::default(),
-        };
+        let input = FileInput::alone(Arc::clone(&locator), &data);
         let mut out = Out::new(&mut sink, ARTIFACT.name, locator, State::Live);
         let completion = parse(&input, &Host::default(), &mut out).unwrap();
         (completion, sink)

@@ -61,8 +61,7 @@ mod tests {
     fn run(data: &[u8]) -> (Completion, Collect) {
         let mut sink = Collect::default();
         let data = data.to_vec();
-        let input =
-            FileInput { locator: Arc::default(), data: &data, entry: None, beside: None, limits: Default::default() };
+        let input = FileInput::alone(Arc::default(), &data);
         let mut out = Out::new(&mut sink, ARTIFACT.name, Arc::default(), State::Live);
         let completion = parse(&input, &Host::default(), &mut out).unwrap();
         (completion, sink)

@@ -123,7 +123,6 @@ fn machine(number: u64) -> String {
 mod tests {
     use std::sync::Arc;
 
-    use super::super::artifact::Limits;
     use super::*;
     use crate::model::{Collect, Event, FileEntry, Locator, State, StreamFacts, Value};
 
@@ -135,8 +134,7 @@ mod tests {
         let mut sink = Collect::default();
         let locator = Arc::new(Locator { path: r"C:\Windows\System32\a\b.dll".to_owned(), ..Locator::default() });
         let bytes = data.to_vec();
-        let input =
-            FileInput { locator: Arc::clone(&locator), data: &bytes, entry, beside: None, limits: Limits::default() };
+        let input = FileInput { entry, ..FileInput::alone(Arc::clone(&locator), &bytes) };
         let mut out = Out::new(&mut sink, ARTIFACT.name, locator, State::Live);
         let completion = parse(&input, &Host::default(), &mut out).unwrap();
         (completion, sink.events)

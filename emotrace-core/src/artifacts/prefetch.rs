@@ -187,7 +187,6 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::artifacts::Limits;
     use crate::bytes::FormatError;
     use crate::formats::prefetch::Run;
     use crate::model::{Collect, Event, State, Timestamp};
@@ -195,8 +194,7 @@ mod tests {
     fn run(data: &[u8]) -> (Result<Completion, ArtifactError>, Collect) {
         let mut sink = Collect::default();
         let data = data.to_vec();
-        let input =
-            FileInput { locator: Arc::default(), data: &data, entry: None, beside: None, limits: Limits::default() };
+        let input = FileInput::alone(Arc::default(), &data);
         let mut out = Out::new(&mut sink, "prefetch", Arc::default(), State::Live);
         let result = parse(&input, &Host::default(), &mut out);
         (result, sink)

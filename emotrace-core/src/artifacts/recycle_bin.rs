@@ -167,8 +167,7 @@ mod tests {
         let mut sink = Collect::default();
         let data = data.to_vec();
         let locator = Arc::new(Locator { path: path.to_owned(), ..Locator::default() });
-        let input =
-            FileInput { locator: Arc::clone(&locator), data: &data, entry: None, beside, limits: Default::default() };
+        let input = FileInput { beside, ..FileInput::alone(Arc::clone(&locator), &data) };
         let clippy = User { sid: "S-1-5-21-1-2-3-1001".to_owned(), name: Some("Clippy".to_owned()), ..User::default() };
         let host = Host { users: vec![clippy], ..Host::default() };
         let mut out = Out::new(&mut sink, ARTIFACT.name, locator, State::Live);

@@ -139,8 +139,8 @@ fn is_xml(start: &[u8]) -> bool {
 
 fn parse(input: &FileInput<'_>, host: &Host, out: &mut Out<'_>) -> Result<Completion, ArtifactError> {
     let limits = super::Limits { max_whole_file: input.limits.max_whole_file.min(MAX_LEN), ..input.limits };
-    let data = FileInput { locator: input.locator.clone(), data: input.data, entry: input.entry, beside: None, limits }
-        .read_whole()?;
+    let data =
+        FileInput { entry: input.entry, limits, ..FileInput::alone(input.locator.clone(), input.data) }.read_whole()?;
     let task = task_name(&input.locator.path);
     if job::recognise(&data) {
         let (job, error) = job::read(&data)?;
@@ -366,13 +366,7 @@ mod tests {
     fn run(data: &[u8], path: &str) -> (Collect, Completion) {
         let data = data.to_vec();
         let locator = Arc::new(Locator { path: path.to_owned(), ..Locator::default() });
-        let input = FileInput {
-            locator: Arc::clone(&locator),
-            data: &data,
-            entry: None,
-            beside: None,
-            limits: Default::default(),
-        };
+        let input = FileInput::alone(Arc::clone(&locator), &data);
         let users =
             vec![User { sid: "S-1-5-21-1-2-3-1001".to_owned(), name: Some("clippy".to_owned()), ..User::default() }];
         let host = Host { users, ..Host::default() };

@@ -128,8 +128,7 @@ mod tests {
             stream: Some("Zone.Identifier".to_owned()),
             ..Locator::default()
         });
-        let input =
-            FileInput { locator: Arc::clone(&locator), data: &data, entry, beside: None, limits: Default::default() };
+        let input = FileInput { entry, ..FileInput::alone(Arc::clone(&locator), &data) };
         let mut out = Out::new(&mut sink, ARTIFACT.name, locator, State::Live);
         let completion = parse(&input, &Host::default(), &mut out).unwrap();
         (completion, sink)

@@ -517,7 +517,7 @@ impl Run<'_> {
                     let limits = self.options.limits;
                     job(out, coverage, true, |out| {
                         out.set_len(loose.data.len());
-                        let file = FileInput { locator, data: &*loose.data, entry: None, beside: None, limits };
+                        let file = FileInput { limits, ..FileInput::alone(locator, &*loose.data) };
                         let read = parse_file(artifact, &file, 0..u64::MAX, &host, out);
                         // Who gives a file by itself wants to know that there was nothing to read.
                         if matches!(read, Ok(Completion::NotThisFormat)) {

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use emotrace_core::artifacts::{self, Completion, FileInput, Limits, Out, Reads};
+use emotrace_core::artifacts::{self, Completion, FileInput, Out, Reads};
 use emotrace_core::formats::prefetch;
 use emotrace_core::model::{Collect, Host, Meaning, State, Timestamp};
 
@@ -236,8 +236,7 @@ fn run_artifact(path: &Path) -> (Result<Completion, artifacts::ArtifactError>, C
     let artifact = artifacts::by_name("prefetch").unwrap();
     let Reads::Files { parse, .. } = artifact.reads else { panic!("prefetch reads files") };
     let mut sink = Collect::default();
-    let input =
-        FileInput { locator: Arc::default(), data: &data, entry: None, beside: None, limits: Limits::default() };
+    let input = FileInput::alone(Arc::default(), &data);
     let result = parse(&input, &Host::default(), &mut Out::new(&mut sink, artifact.name, Arc::default(), State::Live));
     (result, sink)
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use emotrace_core::artifacts::by_name;
-use emotrace_core::artifacts::{Completion, FileInput, Limits, Out, Reads};
+use emotrace_core::artifacts::{Completion, FileInput, Out, Reads};
 use emotrace_core::model::{Collect, Event, Host, Locator, State, Value};
 
 pub(crate) const CASES: &[super::Case] =
@@ -15,8 +15,7 @@ fn run(path: &Path, root: &Path) -> Vec<Event> {
     let data = fs::read(path).unwrap();
     let inner = path.strip_prefix(root).unwrap().to_string_lossy().replace('/', "\\");
     let locator = Arc::new(Locator { path: format!("C:\\Windows\\System32\\Tasks\\{inner}"), ..Locator::default() });
-    let input =
-        FileInput { locator: Arc::clone(&locator), data: &data, entry: None, beside: None, limits: Limits::default() };
+    let input = FileInput::alone(Arc::clone(&locator), &data);
     let mut sink = Collect::default();
     let mut out = Out::new(&mut sink, by_name("scheduled_tasks").unwrap().name, locator, State::Live);
     let Reads::Files { recognise, parse, .. } = by_name("scheduled_tasks").unwrap().reads else { panic!() };

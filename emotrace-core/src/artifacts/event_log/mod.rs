@@ -477,8 +477,7 @@ mod tests {
     #[test]
     fn other_files_are_not_this_format() {
         let data: Vec<u8> = b"MZ not a log".to_vec();
-        let input =
-            FileInput { locator: Arc::default(), data: &data, entry: None, beside: None, limits: Default::default() };
+        let input = FileInput::alone(Arc::default(), &data);
         let mut sink = Collect::default();
         let mut out = Out::new(&mut sink, ARTIFACT.name, Arc::default(), State::Live);
         assert_eq!(parse(&input, 0..u64::MAX, &Host::default(), &mut out).unwrap(), Completion::NotThisFormat);
